@@ -1,0 +1,264 @@
+"""Glue between the verb and the exact statistics: learn is `of`, forget is `minus`, then derive.
+
+An estimator that is a function of moments implements `_check_rows` (validate, as its `fit` does)
+and `_derive` (learned attributes from moments, touching nothing). The rest is written once, here.
+"""
+
+import inspect
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skunlearn._sklearn_compat import check_weights, num_samples
+from skunlearn._statistics._hashing import label_words, new_key
+from skunlearn._statistics._learned import NO_KEY, LearnedRows, Rows, numeric
+from skunlearn.base import Guarantee, UnlearnerMixin, UnlearnerTags
+from skunlearn.exceptions import UnlearningError
+
+_DETAIL = (
+    "Equal, bit for bit, to a fit on the rows that remain, on the same grid of values. Two "
+    "released versions, before and after, can reveal the row between them."
+)
+
+
+class ExactUnlearnerMixin(UnlearnerMixin):
+    """Estimators whose learned attributes are a pure function of exact moments.
+
+    Subclasses set `_kind` to "gram" or "diagonal" and `_private_attributes` to the learned
+    attributes without a trailing underscore that `to_sklearn` must carry over.
+    """
+
+    _kind = "gram"
+    _target = None  # "numeric", "class" or None: how the target enters the moments
+    _private_attributes = ()
+    _unlearner_tags = UnlearnerTags(kind="exact", needs_y=True)
+
+    # -- what an estimator implements ------------------------------------------------------
+
+    def _check_rows(self, request, reset):
+        """Validate the rows of a request as `fit` does; return (Rows, info).
+
+        `info` is a dictionary of private attributes that depend on the form of the input, such
+        as its dtype, kept from `fit`.
+        """
+        raise NotImplementedError
+
+    def _derive(self, moments, info):
+        """Learned attributes, a dictionary, from `GroupedMoments`."""
+        raise NotImplementedError
+
+    # -- fit, partial_fit, unlearn ---------------------------------------------------------
+
+    def _fit_exact(self, request):
+        rows, info = self._check_rows(request, reset=True)
+        learned = LearnedRows.of(
+            rows,
+            kind=self._kind,
+            resolution=self.resolution,
+            key=new_key() if self.track_rows else None,
+        )
+        attributes = self._attributes(learned, info)
+        for name in [name for name in vars(self) if name.endswith("_") and name not in attributes]:
+            if name not in ("n_features_in_", "feature_names_in_"):
+                delattr(self, name)
+        self._commit(attributes)
+        return self
+
+    def _partial_fit_exact(self, request):
+        if "_info" not in vars(self):
+            return self._fit_exact(request)
+        self._check_maintained()
+        rows, info = self._check_rows(request, reset=False)
+        self._commit(self._attributes(self._learned.plus(rows), self._merge_info(info)))
+        return self
+
+    def _merge_info(self, info):
+        """What is kept of the form of the input after a further batch."""
+        return self._info
+
+    def _attributes(self, learned, info):
+        """Everything that is assigned when the model stands on `learned`."""
+        return {
+            **self._derive(learned.moments(), info),
+            "_learned": learned,
+            "_info": info,
+            "resolution_": learned.exponents,
+        }
+
+    def _prepare_unlearn(self, forget, learn=None):
+        self._check_maintained()
+        rows, _ = self._check_rows(forget, reset=False)
+        if len(rows) == 0 and learn is None:
+            return None
+        learned = self._learned
+        info = self._info
+        try:
+            learned = learned.minus(rows)
+            if learn is not None:
+                new_rows, new_info = self._check_rows(learn, reset=False)
+                learned, info = learned.plus(new_rows), self._merge_info(new_info)
+            if learned.n_rows == 0:
+                raise UnlearningError(
+                    f"Found array with 0 sample(s) while a minimum of 1 is required by "
+                    f"{type(self).__name__}: these are the last rows. Delete the model instead."
+                )
+            return self._attributes(learned, info)
+        except UnlearningError:
+            raise
+        except ValueError as error:
+            raise UnlearningError(f"{error} (a fit on the rows that remain would fail)") from error
+
+    def _count_missing(self, forget):
+        self._check_maintained()
+        return self._learned.n_missing(self._check_rows(forget, reset=False)[0])
+
+    def _check_maintained(self):
+        if self.__dict__.get("_learned") is None:
+            raise UnlearningError(
+                f"This {type(self).__name__} carries no statistics of its rows: it was stripped "
+                "for serving, or it is a step of a pipeline. Call unlearn on the object that was "
+                "fitted."
+            )
+
+    # -- what it says of itself ------------------------------------------------------------
+
+    @property
+    def guarantee_(self):
+        """What is promised about forgotten rows: a `Guarantee`."""
+        check_is_fitted(self)
+        chosen = () if self._declared_resolution() else (_RESOLUTION,)
+        return Guarantee("exact", conditional_on=chosen + self._conditions(), detail=_DETAIL)
+
+    def _declared_resolution(self):
+        return not isinstance(self.resolution, str)
+
+    def _conditions(self):
+        """What else was chosen with the forgotten rows present."""
+        return ()
+
+    @property
+    def n_samples_retained_(self):
+        """Number of rows that the model stands on."""
+        check_is_fitted(self)
+        self._check_maintained()
+        return self._learned.n_rows
+
+    def state_digest(self):
+        """SHA-256 of the canonical statistics that the model derives from, as hexadecimal text.
+
+        Returns
+        -------
+        str
+        """
+        check_is_fitted(self)
+        self._check_maintained()
+        return self._learned.digest()
+
+    def to_sklearn(self):
+        """Give the plain scikit-learn estimator for serving.
+
+        It carries the parameters and learned attributes, no statistics, fingerprints or keys.
+
+        Returns
+        -------
+        estimator
+        """
+        check_is_fitted(self)
+        plain = next(
+            base
+            for base in type(self).__mro__
+            if base.__module__.startswith("sklearn.") and issubclass(base, BaseEstimator)
+        )
+        return copy_fitted(self, plain, self._private_attributes)
+
+
+_RESOLUTION = "resolution_ (binary exponents of the grid, from the spread of the first rows)"
+
+
+def copy_fitted(estimator, plain, private=()):
+    """A fitted instance of the class `plain` with an estimator's parameters and attributes."""
+    names = inspect.signature(plain.__init__).parameters
+    params = estimator.get_params(deep=False)
+    out = plain(**{name: params[name] for name in names if name in params})
+    for name, value in vars(estimator).items():
+        public = name.endswith("_") and not name.startswith("_") and name != "resolution_"
+        if public or name in private:
+            value = value.copy() if isinstance(value, np.ndarray) else value
+            setattr(out, name, value)
+    if hasattr(estimator, "_sklearn_output_config"):
+        out._sklearn_output_config = dict(estimator._sklearn_output_config)
+    return out
+
+
+def check_X(estimator, request, reset, **options):
+    """Validate X (and nothing else) as `fit` does, allowing an empty request."""
+    return validate_data(
+        estimator, request.X, reset=reset, ensure_min_samples=1 if reset else 0, **options
+    )
+
+
+def check_X_y(estimator, request, reset, **options):
+    """Validate X and y as `fit` does, allowing an empty request."""
+    if request.y is None and not reset:
+        raise ValueError(
+            f"{type(estimator).__name__}.unlearn requires y to be passed, but the target y is "
+            "None: pass the targets that these rows were learned with."
+        )
+    if not reset and num_samples(request.X) == 0:
+        X = check_X(estimator, request, reset, **_only_X(options))
+        return X, np.asarray(request.y)
+    return validate_data(estimator, request.X, request.y, reset=reset, **options)
+
+
+def _only_X(options):
+    return {k: v for k, v in options.items() if k not in ("multi_output", "y_numeric")}
+
+
+def plain_rows(X, request, Y=None):
+    """Rows of one cell."""
+    return Rows(numeric(X), Y=Y, weights=check_weights(request.sample_weight, X))
+
+
+def class_rows(X, y, request):
+    """Rows kept apart by class; labels as Python values.
+
+    Returns
+    -------
+    rows : Rows
+    labels : ndarray
+        The distinct labels, in their dtype.
+    """
+    labels, codes = np.unique(y, return_inverse=True)
+    rows = Rows(
+        numeric(X),
+        weights=check_weights(request.sample_weight, X),
+        keys=[(label, None, None) for label in labels.tolist()],
+        codes=codes,
+        content=(label_words(y)[:, None],),
+    )
+    return rows, labels
+
+
+def classes_of(by_class, dtype):
+    """Sorted class labels that have rows, in the dtype of `fit`."""
+    return np.array(sorted(by_class), dtype=dtype)
+
+
+def fitted_bunch(estimator, attributes):
+    """A light view of an estimator as it would be with other attributes."""
+    return Bunch(**{**vars(estimator), **attributes})
+
+
+__all__ = [
+    "NO_KEY",
+    "ExactUnlearnerMixin",
+    "check_X",
+    "check_X_y",
+    "class_rows",
+    "classes_of",
+    "copy_fitted",
+    "fitted_bunch",
+    "plain_rows",
+]

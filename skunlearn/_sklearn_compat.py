@@ -1,0 +1,29 @@
+"""The only place that touches names scikit-learn does not document as public."""
+
+from sklearn.base import _fit_context as fit_context
+from sklearn.decomposition._pca import _infer_dimension as infer_dimension
+from sklearn.utils._metadata_requests import _routing_enabled as routing_enabled
+from sklearn.utils.extmath import svd_flip
+from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _num_samples as num_samples
+
+__all__ = [
+    "check_weights",
+    "fit_context",
+    "infer_dimension",
+    "num_samples",
+    "routing_enabled",
+    "svd_flip",
+]
+
+
+def check_weights(sample_weight, X):
+    """Validate sample weights: None stays None, a number is repeated, negatives are refused.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), float64, or None
+    """
+    if sample_weight is None:
+        return None
+    return _check_sample_weight(sample_weight, X, dtype="float64", ensure_non_negative=True)

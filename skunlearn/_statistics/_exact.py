@@ -1,0 +1,233 @@
+"""Exact sums of rows: values that add, subtract and merge without rounding.
+
+The state is a function of the multiset of rows (and of the declared grid), never of their
+order, of the number of workers or of what was learned and forgotten in between.
+"""
+
+import collections
+import functools
+import hashlib
+
+import numpy as np
+from scipy import sparse
+
+from skunlearn._statistics import _limbs
+from skunlearn._statistics._moments import Moments
+from skunlearn._statistics._products import (
+    GENERAL_ROWS,
+    Accumulator,
+    digits_needed,
+    gram,
+    split,
+    weighted_digits,
+)
+from skunlearn._statistics._threads import map_ranges
+
+
+class _ExactSums:
+    """Canonical integers whose first 1 + p entries are the weight and the sums of columns."""
+
+    __slots__ = ("exponents", "limbs", "n_features", "n_rows")
+
+    def __init__(self, exponents, n_features, n_rows, limbs):
+        self.exponents = exponents
+        self.n_features = n_features
+        self.n_rows = n_rows
+        self.limbs = limbs
+
+    @classmethod
+    def of(cls, X, Y=None, *, weights=None, exponents, rows=None):
+        """Sums of the rows [X | Y], rounded to the grid.
+
+        Parameters
+        ----------
+        X : {ndarray, csr_array} of shape (n, d)
+        Y : ndarray of shape (n, q), default=None
+        weights : ndarray of shape (n,), default=None
+        exponents : ndarray of shape (d + q + 1,), int
+            Binary exponents of the quantum of each column and of the weights.
+        rows : ndarray of int, default=None
+            The rows to use.
+        """
+        blocks = [X] if Y is None else [X, Y]
+        scales = np.split(np.ldexp(1.0, -exponents[:-1]), [X.shape[1]])[: len(blocks)]
+        n_rows = X.shape[0] if rows is None else len(rows)
+        unit = int(exponents[-1])
+        if weights is not None:
+            weights = np.rint(np.ldexp(weights if rows is None else weights[rows], -unit))
+        elif unit:
+            weights = np.full(n_rows, np.ldexp(1.0, -unit))
+        limbs = cls._sums(blocks, scales, rows, weights)
+        return cls(exponents, X.shape[1], n_rows, limbs)
+
+    def _combine(self, other, sign):
+        if type(other) is not type(self) or not np.array_equal(self.exponents, other.exponents):
+            raise ValueError("Exact sums combine only on the same grid (resolution).")
+        limbs = _limbs.add(self.limbs, other.limbs, sign)
+        n_rows = self.n_rows + sign * other.n_rows
+        return type(self)(self.exponents, self.n_features, n_rows, limbs)
+
+    def __add__(self, other):
+        return self._combine(other, 1)
+
+    def __sub__(self, other):
+        return self._combine(other, -1)
+
+    def __eq__(self, other):
+        return type(other) is type(self) and self.digest() == other.digest()
+
+    def __hash__(self):
+        return hash(self.digest())
+
+    def digest(self):
+        """SHA-256 of the canonical state, as hexadecimal text."""
+        state = hashlib.sha256(type(self).__name__.encode())
+        for part in (self.exponents, np.array([self.n_rows, *self.limbs.shape]), self.limbs):
+            state.update(np.ascontiguousarray(part, dtype="<i8").tobytes())
+        return state.hexdigest()
+
+    @property
+    def n_columns(self):
+        """Number of columns p of [X | Y]."""
+        return len(self.exponents) - 1
+
+    def _first_order(self):
+        """Weight, sums, nearest integers to the means, and sums about these, all integers."""
+        integers = _limbs.to_integers(self.limbs[:, : self.n_columns + 1])
+        weight, sums = integers[0] or 1, integers[1:]  # without weight all sums are 0
+        pivots = (2 * sums + weight) // (2 * weight)
+        return weight, sums, pivots, sums - weight * pivots
+
+    def moments(self):
+        """Derive float64 moments: one rounding of the integers centred exactly.
+
+        Returns
+        -------
+        Moments
+        """
+        weight, sums, pivots, rest = self._first_order()
+        exponents, unit = self.exponents[:-1], int(self.exponents[-1])
+        total = float(np.ldexp(float(_limbs.to_integers(self.limbs[:, :1])[0]), unit))
+        mean = np.ldexp((sums / weight).astype(np.float64), exponents)
+        scatter = self._centred(weight, sums, pivots, rest)
+        scatter = np.ldexp(scatter, self._pair(exponents) + unit)
+        return Moments(total, self.n_rows, mean, scatter, self.n_features)
+
+
+class ExactGram(_ExactSums):
+    """Exact Gram matrix of rows [1, X, Y], as the packed upper triangle of integers."""
+
+    __slots__ = ()
+
+    _sums = staticmethod(gram)
+
+    @staticmethod
+    def _pair(exponents):
+        return exponents[:, None] + exponents
+
+    def _centred(self, weight, sums, pivots, rest):
+        """Sum of w (k - c)(k - c)' - r r' / W in integers, then as floats.
+
+        With c the rounded means and r = s - W c, the first term is G - c s' - r c'. It is
+        exact, and the second is at most W / 4: nothing cancels, a constant column gives 0.
+        """
+        p = self.n_columns
+        outside = _pack_index(p)
+        centred = _limbs.add(self.limbs[:, p + 1 :], _outer(pivots, sums, rest)[:, outside], -1)
+        values = _limbs.to_float(centred)[_unpack_index(p)]
+        rest = (rest / np.sqrt(float(weight))).astype(np.float64)
+        return values - np.outer(rest, rest)
+
+
+def _outer(pivots, sums, rest):
+    """Limbs of c s' + r c' over all pairs, flat, by one float64 product a position."""
+    c, s, r = (_limbs.from_integers(vector).astype(np.float64) for vector in (pivots, sums, rest))
+    left, right = {}, {}
+    for one, other in ((c, s), (r, c)):
+        for a, x in enumerate(one):
+            for b, y in enumerate(other):
+                left.setdefault(a + b, []).append(x)
+                right.setdefault(a + b, []).append(y)
+    if not left:
+        return np.zeros((0, len(sums) ** 2), dtype=np.int64)
+    out = np.empty((len(left), len(sums) ** 2), dtype=np.int64)
+    for position in left:
+        out[position] = (np.array(left[position]).T @ np.array(right[position])).ravel()
+    return _limbs.normalise(out)
+
+
+@functools.lru_cache(maxsize=8)
+def _pack_index(p):
+    rows, columns = np.triu_indices(p)
+    return rows * p + columns
+
+
+@functools.lru_cache(maxsize=8)
+def _unpack_index(p):
+    index = np.zeros((p, p), dtype=np.intp)
+    rows, columns = np.triu_indices(p)
+    index[rows, columns] = index[columns, rows] = np.arange(len(rows))
+    return index
+
+
+class ExactDiagonal(_ExactSums):
+    """Exact weight, sums and sums of squares of columns: O(p), for those who need no scatter."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def _pair(exponents):
+        return 2 * exponents
+
+    @staticmethod
+    def _sums(blocks, scales, rows, weights):
+        p = sum(block.shape[1] for block in blocks)
+        n = blocks[0].shape[0] if rows is None else len(rows)
+
+        def work(ranges):
+            total = Accumulator(1 + 2 * p)
+            for first, last in ranges:
+                for start in range(first, last, GENERAL_ROWS):
+                    part = slice(start, min(start + GENERAL_ROWS, last))
+                    chunk = [block[part if rows is None else rows[part]] for block in blocks]
+                    weight = np.ones(part.stop - part.start) if weights is None else weights[part]
+                    total.add(_diagonal_chunk(chunk, scales, weight))
+            return total.limbs()
+
+        return functools.reduce(_limbs.add, map_ranges(work, n, p))
+
+    def _centred(self, weight, sums, pivots, rest):
+        squares = _limbs.to_integers(self.limbs[:, self.n_columns + 1 :])
+        about = squares - pivots * (sums + rest)
+        return ((about * weight - rest * rest) / weight).astype(np.float64)
+
+
+def _diagonal_chunk(blocks, scales, weights):
+    """Exact products {position: [weight, sums..., squares...]} of at most GENERAL_ROWS rows."""
+    p = sum(block.shape[1] for block in blocks)
+    products = collections.defaultdict(lambda: np.zeros(1 + 2 * p))
+    weight_digits = split(weights.copy(), digits_needed(np.abs(weights).max(initial=0.0)))
+    for position, digit in enumerate(weight_digits):
+        products[position][0] += digit.sum()
+    first = 1
+    for block, scale in zip(blocks, scales, strict=True):
+        width = block.shape[1]
+        if sparse.issparse(block):
+            values = block.data * scale[block.indices]
+            repeated = [np.repeat(digit, np.diff(block.indptr)) for digit in weight_digits]
+            add_up = functools.partial(_sums_by_column, block.indices, width)
+        else:
+            values, repeated = block * scale, [digit[:, None] for digit in weight_digits]
+            add_up = functools.partial(np.sum, axis=0)
+        digits = split(values, digits_needed(np.abs(values).max(initial=0.0)))
+        left = digits if (weights == 1).all() else weighted_digits(repeated, digits)
+        for a, one in enumerate(left):
+            products[a][first : first + width] += add_up(one)
+            for b, other in enumerate(digits):
+                products[a + b][first + p : first + p + width] += add_up(one * other)
+        first += width
+    return products
+
+
+def _sums_by_column(indices, width, values):
+    return np.bincount(indices, weights=values, minlength=width)

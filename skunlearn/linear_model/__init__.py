@@ -1,0 +1,7 @@
+"""Linear models that can forget rows."""
+
+from skunlearn.linear_model._linear_regression import LinearRegression
+from skunlearn.linear_model._ridge import Ridge, RidgeClassifier
+
+
+__all__ = ["LinearRegression", "Ridge", "RidgeClassifier"]

@@ -1,0 +1,52 @@
+"""What least-squares regressors share: rows to moments, coefficients to attributes."""
+
+import numpy as np
+
+from skunlearn._exact import ExactUnlearnerMixin, check_X_y, plain_rows
+
+
+class LeastSquaresMixin(ExactUnlearnerMixin):
+    """Regressors on the joint moments of [X | Y]; a subclass gives `_coefficients`."""
+
+    _target = "numeric"
+
+    def _check_supported(self):
+        if self.positive:
+            raise ValueError(
+                f"{type(self).__name__}(positive=True) cannot forget exactly: its solution is not "
+                "a function of moments. Got positive=True, expected False."
+            )
+
+    def _unlearn_refusal(self):
+        try:
+            self._check_supported()
+        except ValueError as error:
+            return str(error)
+        return None
+
+    def _check_rows(self, request, reset):
+        self._check_supported()
+        X, y = check_X_y(
+            self,
+            request,
+            reset,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            y_numeric=True,
+            multi_output=True,
+        )
+        y = np.asarray(y, dtype=np.float64)
+        if not reset and y.ndim != self._info["y_ndim"]:
+            raise ValueError(
+                f"Got y with {y.ndim} dimension(s), expected {self._info['y_ndim']} as in fit."
+            )
+        info = {"dtype": X.dtype, "y_ndim": y.ndim}
+        return plain_rows(X, request, Y=y.reshape(len(y), -1)), info
+
+    def _linear_attributes(self, coef, intercept, info):
+        """`coef_` and `intercept_` from coefficients of shape (d, q)."""
+        coef = coef.T.astype(info["dtype"])
+        intercept = intercept.astype(info["dtype"])
+        if info["y_ndim"] == 1:
+            coef, intercept = coef[0], intercept[0]
+        return {"coef_": coef, "intercept_": intercept if self.fit_intercept else 0.0}
