@@ -8,7 +8,6 @@ import inspect
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skunlearn._sklearn_compat import check_weights, num_samples
@@ -60,9 +59,7 @@ class ExactUnlearnerMixin(UnlearnerMixin):
             key=new_key() if self.track_rows else None,
         )
         attributes = self._attributes(learned, info)
-        for name in [name for name in vars(self) if name.endswith("_") and name not in attributes]:
-            if name not in ("n_features_in_", "feature_names_in_"):
-                delattr(self, name)
+        clear_learned(self)
         self._commit(attributes)
         return self
 
@@ -122,21 +119,18 @@ class ExactUnlearnerMixin(UnlearnerMixin):
                 "fitted."
             )
 
+    def _strip_fingerprints(self):
+        """Leave the checking of requests to the owner of another ledger."""
+        if self.__dict__.get("_learned") is not None:
+            self._learned = self._learned.without_fingerprints()
+
     # -- what it says of itself ------------------------------------------------------------
 
     @property
     def guarantee_(self):
         """What is promised about forgotten rows: a `Guarantee`."""
         check_is_fitted(self)
-        chosen = () if self._declared_resolution() else (_RESOLUTION,)
-        return Guarantee("exact", conditional_on=chosen + self._conditions(), detail=_DETAIL)
-
-    def _declared_resolution(self):
-        return not isinstance(self.resolution, str)
-
-    def _conditions(self):
-        """What else was chosen with the forgotten rows present."""
-        return ()
+        return Guarantee("exact", conditional_on=conditions(self.resolution), detail=_DETAIL)
 
     @property
     def n_samples_retained_(self):
@@ -174,7 +168,18 @@ class ExactUnlearnerMixin(UnlearnerMixin):
         return copy_fitted(self, plain, self._private_attributes)
 
 
-_RESOLUTION = "resolution_ (binary exponents of the grid, from the spread of the first rows)"
+def conditions(resolution):
+    """What was chosen with the forgotten rows present, for `Guarantee.conditional_on`."""
+    parameters = "constructor parameters (one found by a search was chosen with the forgotten rows)"
+    grid = "resolution_ (binary exponents of the grid, from the spread of the first rows)"
+    return (parameters, grid) if isinstance(resolution, str) else (parameters,)
+
+
+def clear_learned(estimator):
+    """Delete learned attributes, except what validation has just set."""
+    for name in [name for name in vars(estimator) if name.endswith("_")]:
+        if not name.startswith("_") and name not in ("n_features_in_", "feature_names_in_"):
+            delattr(estimator, name)
 
 
 def copy_fitted(estimator, plain, private=()):
@@ -246,11 +251,6 @@ def classes_of(by_class, dtype):
     return np.array(sorted(by_class), dtype=dtype)
 
 
-def fitted_bunch(estimator, attributes):
-    """A light view of an estimator as it would be with other attributes."""
-    return Bunch(**{**vars(estimator), **attributes})
-
-
 __all__ = [
     "NO_KEY",
     "ExactUnlearnerMixin",
@@ -258,7 +258,8 @@ __all__ = [
     "check_X_y",
     "class_rows",
     "classes_of",
+    "clear_learned",
+    "conditions",
     "copy_fitted",
-    "fitted_bunch",
     "plain_rows",
 ]

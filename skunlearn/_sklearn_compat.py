@@ -2,12 +2,18 @@
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.decomposition._pca import _infer_dimension as infer_dimension
+from sklearn.linear_model._base import LinearModel
+from sklearn.pipeline import _fit_transform_one_with_callbacks as cached_fit_transform
 from sklearn.utils._metadata_requests import _routing_enabled as routing_enabled
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.extmath import svd_flip
 from sklearn.utils.validation import _check_sample_weight
 from sklearn.utils.validation import _num_samples as num_samples
 
 __all__ = [
+    "Interval",
+    "LinearModel",
+    "cached_fit_transform",
     "check_weights",
     "fit_context",
     "infer_dimension",

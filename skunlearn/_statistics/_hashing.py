@@ -129,6 +129,8 @@ def _word(value, seen):
     except KeyError:
         seen[key] = word = _label_word(value)
         return word
+    except TypeError:  # unhashable: by its text
+        return _label_word(value)
 
 
 def _label_word(value):

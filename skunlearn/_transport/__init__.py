@@ -6,9 +6,9 @@ from skunlearn._transport._gaussian import (
     barycenter_maps,
     gaussian_barycenter,
     gaussian_maps,
-    range_basis,
     shrink_singular,
 )
+from skunlearn._transport._range import range_basis
 
 __all__ = [
     "BarycenterResult",

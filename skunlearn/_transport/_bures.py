@@ -10,6 +10,8 @@ import numpy as np
 from scipy.linalg import qr, solve_triangular
 from scipy.linalg.lapack import dgejsv
 
+from skunlearn._transport._range import falling_scale, scaled, symmetric, transposed
+
 #: Memory of the Anderson acceleration, and evaluations without progress before giving up.
 _MEMORY, _PATIENCE = 8, 30
 #: Eigenvalue ratios above which the polar factor by eigh is good enough on the way, and at the end.
@@ -26,10 +28,11 @@ def solve_regular(covariances, weights, tol, max_iter):
     if len(pooled) == 0:
         return pooled, 0, 0.0
     order, scale = falling_scale(pooled)
-    units = np.outer(scale, scale)
-    start = np.linalg.cholesky(pooled[np.ix_(order, order)] / units)
-    factors = np.stack([_factor(c[np.ix_(order, order)] / units) for c in covariances])
-    factor, n_iter, residual, error = _anderson(start, factors, weights, scale, tol, max_iter)
+    start = np.linalg.cholesky(scaled(pooled, order, scale))
+    factors = np.stack([_factor(scaled(c, order, scale)) for c in covariances])
+    factor, n_iter, residual, error = _anderson(
+        start, factors, weights, scale / scale[0], tol, max_iter
+    )
     if not error <= tol:
         warnings.warn(
             f"The Gaussian barycenter reached a relative residual of {error:.1e} in {n_iter} "
@@ -38,16 +41,16 @@ def solve_regular(covariances, weights, tol, max_iter):
             stacklevel=3,
         )
     solution = np.empty_like(pooled)
-    solution[np.ix_(order, order)] = factor @ factor.T * units
+    solution[np.ix_(order, order)] = factor @ factor.T * np.outer(scale, scale)
     return symmetric(solution), n_iter, residual
 
 
 def _anderson(factor, factors, weights, scale, tol, max_iter):
     """Accelerate ``L <- _step(L)``; return the best L, evaluations, residual and error.
 
-    L and `factors` have their rows in units of `scale`. The error is the larger of the
-    residuals in these units and in those of the data. A fast polar factor brings L close;
-    what is returned was measured with the accurate one.
+    L and `factors` have their rows in units of `scale` (relative to the largest: no overflow).
+    The error is the larger of the residuals in these units and in those of the data. A fast
+    polar factor brings L close; what is returned was measured with the accurate one.
     """
     rows, columns = np.tril_indices(len(factor))
     best, best_iter = (factor, np.inf, np.inf), 0
@@ -66,7 +69,7 @@ def _anderson(factor, factors, weights, scale, tol, max_iter):
             floor, factor, history = _ACCURATE, best[0], [] if stalled else history
             best, best_iter = (factor, np.inf, np.inf), n_iter
             continue
-        if memory and error > 2 * best[2]:
+        if memory and not error <= 2 * best[2]:
             # The extrapolation went astray: back to the best point, with a shorter memory.
             # Without memory this is the plain iteration, which converges from anywhere.
             factor, memory, history = best_image, memory // 2, []
@@ -90,7 +93,7 @@ def _extrapolate(history):
 
 
 def _step(factor, factors, weights, scale, floor):
-    """One evaluation of the fixed-point map on factors, lower triangular again."""
+    """Evaluate the fixed-point map once, on factors: lower triangular again."""
     polar = _polar(transposed(factors) @ (scale[:, None] ** 2 * factor), floor)
     image = np.tensordot(weights, factors @ polar, 1)
     upper = np.triu(qr(image.T, mode="r", check_finite=False)[0])
@@ -102,8 +105,7 @@ def _residuals(factor, image, scale):
     solution = factor @ factor.T
     change = solution - image @ image.T
     error = np.linalg.norm(change) / np.linalg.norm(solution)
-    # Relative to the largest scale: no overflow, whatever the units.
-    units = np.outer(scale, scale) / scale[0] ** 2
+    units = np.outer(scale, scale)
     residual = np.linalg.norm(change * units) / np.linalg.norm(solution * units)
     return float(residual), float(max(error, residual))
 
@@ -114,8 +116,6 @@ def _polar(matrices, floor):
     Relative costs at 200 columns: eigh of the squared matrix 1, SVD 2, Jacobi SVD 6. The last
     keeps its relative accuracy when the columns' units differ by many orders of magnitude.
     """
-    if matrices.size == 0:
-        return matrices
     values, vectors = np.linalg.eigh(transposed(matrices) @ matrices)
     if np.all(values[:, 0] > floor * values[:, -1]):
         return matrices @ (vectors / np.sqrt(values)[:, None, :] @ transposed(vectors))
@@ -133,16 +133,18 @@ def _polar(matrices, floor):
 def regular_maps(covariances, target):
     """Return the maps of regular covariances to a regular target, see `gaussian_maps`."""
     order, scale = falling_scale(target)
-    index, units = np.ix_(order, order), np.outer(scale, scale)
-    target = np.linalg.cholesky(target[index] / units)
+    if len(scale) == 0:
+        return np.empty_like(covariances)
+    target = np.linalg.cholesky(scaled(target, order, scale))
     maps = np.empty_like(covariances)
     for z, covariance in enumerate(covariances):
-        factor = np.linalg.cholesky(covariance[index] / units)
-        polar = _polar((factor.T @ (scale[:, None] ** 2 * target))[None], _ACCURATE)[0]
+        factor = np.linalg.cholesky(scaled(covariance, order, scale))
+        weighted = (scale / scale[0])[:, None] ** 2 * target
+        polar = _polar((factor.T @ weighted)[None], _ACCURATE)[0]
         half = solve_triangular(factor, polar @ target.T, lower=True, trans="T")
         # The scale falls along the rows: the entries below the diagonal are the accurate ones.
         lower = np.tril(half.T * scale[:, None] / scale)
-        maps[z][index] = lower + np.tril(lower, -1).T
+        maps[z][np.ix_(order, order)] = lower + np.tril(lower, -1).T
     return maps
 
 
@@ -153,18 +155,3 @@ def _factor(covariance):
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(covariance)
         return vectors * np.sqrt(np.maximum(values, 0.0))
-
-
-def falling_scale(covariance):
-    """Order of the columns by falling standard deviation, and these deviations."""
-    scale = np.sqrt(np.diag(covariance))
-    order = np.argsort(-scale, kind="stable")
-    return order, scale[order]
-
-
-def symmetric(matrices):
-    return (matrices + transposed(matrices)) / 2
-
-
-def transposed(matrices):
-    return np.swapaxes(matrices, -1, -2)

@@ -7,14 +7,20 @@ Imports numpy and scipy only.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import qr, solve_triangular
+from scipy.linalg import solve_triangular
 
-from skunlearn._transport._bures import falling_scale, regular_maps, solve_regular, symmetric
-
-#: A direction whose share of unexplained variance is below this counts as lost.
-RANK_RTOL = 1e-10
-#: The same for what was declared regular: far below RANK_RTOL, above rounding.
-_FLOOR = 1e-13
+from skunlearn._transport._bures import regular_maps, solve_regular
+from skunlearn._transport._range import (
+    RANK_RTOL,
+    check_covariances,
+    degenerate,
+    embed,
+    falling_scale,
+    range_basis,
+    restrict,
+    scaled,
+    symmetric,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +99,7 @@ def gaussian_barycenter(covariances, weights, *, tol=1e-12, max_iter=1000):
     -----
     RuntimeWarning
         If `tol` is not reached, within `max_iter` evaluations or before rounding errors stop
-        all progress. The best iterate is returned.
+        all progress. The residual returned is that of the S returned.
 
     See Also
     --------
@@ -126,13 +132,13 @@ def gaussian_barycenter(covariances, weights, *, tol=1e-12, max_iter=1000):
     array([[4., 0.],
            [0., 4.]])
     """
-    covariances = _check_covariances(covariances)
+    covariances = check_covariances(covariances)
     weights = _check_weights(weights, len(covariances))
     pooled = np.tensordot(weights, covariances, 1)
     basis = range_basis(pooled)
     if basis.shape[1] == 0:
         return BarycenterResult(np.zeros_like(pooled), 0, 0.0)
-    inner, n_iter, residual = solve_regular(_restrict(covariances, basis), weights, tol, max_iter)
+    inner, n_iter, residual = solve_regular(restrict(covariances, basis), weights, tol, max_iter)
     return BarycenterResult(symmetric(basis @ inner @ basis.T), n_iter, residual)
 
 
@@ -174,61 +180,18 @@ def gaussian_maps(covariances, barycenter):
     >>> gaussian_maps([[[1.0]], [[9.0]]], [[4.0]]).ravel().round(6)
     array([2.      , 0.666667])
     """
-    covariances = _check_covariances(covariances)
-    barycenter = _check_covariances([barycenter])[0]
+    covariances = check_covariances(covariances)
+    barycenter = check_covariances([barycenter])[0]
     basis = range_basis(barycenter)
-    inner, target = _restrict(covariances, basis), _restrict(barycenter, basis)
-    singular = _degenerate(inner, target)
+    inner, target = restrict(covariances, basis), restrict(barycenter, basis)
+    singular = degenerate(inner, target)
     if singular:
         raise ValueError(
             f"Groups {singular} have singular covariances inside the range of the "
             "barycenter: no linear map can raise their rank. Shrink them first with "
             "shrink_singular, and take the barycenter of the shrunk covariances."
         )
-    return _embed(regular_maps(inner, target), basis)
-
-
-def range_basis(covariance, rtol=RANK_RTOL):
-    """Orthonormal basis of the range of a covariance, decided on the correlation scale.
-
-    Parameters
-    ----------
-    covariance : array-like of shape (n_features, n_features)
-        Symmetric positive semi-definite; a constant column has variance exactly 0.
-    rtol : float, default=1e-10
-        Columns are taken by falling variance; one that the columns before it explain up to a
-        share `rtol` of its own variance adds no dimension. Units of the columns play no part.
-
-    Returns
-    -------
-    ndarray of shape (n_features, rank)
-        Columns of the identity when nothing but constant columns is lost.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skunlearn._transport import range_basis
-    >>> range_basis(np.diag([1e12, 0.0, 1e-12]))
-    array([[1., 0.],
-           [0., 0.],
-           [0., 1.]])
-    """
-    covariance = _check_covariances([covariance])[0]
-    d = len(covariance)
-    scale = np.sqrt(np.diag(covariance))
-    order = np.argsort(-scale, kind="stable")[: np.count_nonzero(scale)]
-    scale = scale[order]
-    kept, factor = _independent_rows(_scaled(covariance, order, scale), rtol)
-    if len(kept) == len(order):
-        return np.eye(d)[:, np.sort(order)]
-    # Every column as a combination of the kept ones, in the data's units: lower trapezoidal, so
-    # that a column of small scale is never read off a difference of large ones.
-    combination = solve_triangular(factor[kept], factor.T, lower=True, trans="T").T
-    combination[kept] = np.eye(len(kept))
-    combination *= scale[:, None] / scale[kept]
-    basis = np.zeros((d, len(kept)))
-    basis[order] = qr(combination, mode="economic", check_finite=False)[0]
-    return basis
+    return embed(regular_maps(inner, target), basis)
 
 
 def shrink_singular(covariances, n_samples, pooled, *, shrinkage="oas", rtol=RANK_RTOL):
@@ -284,8 +247,8 @@ def shrink_singular(covariances, n_samples, pooled, *, shrinkage="oas", rtol=RAN
     >>> new[1].tolist(), shrunk.tolist()
     ([[1.0, 0.0], [0.0, 0.25]], [1])
     """
-    covariances = _check_covariances(covariances)
-    pooled = _check_covariances([pooled])[0]
+    covariances = check_covariances(covariances)
+    pooled = check_covariances([pooled])[0]
     number = isinstance(shrinkage, (int, float)) and not isinstance(shrinkage, bool)
     if shrinkage != "oas" and not (number and 0 < shrinkage <= 1):
         raise ValueError(f'Got shrinkage={shrinkage!r}, expected "oas" or a float in (0, 1].')
@@ -295,7 +258,7 @@ def shrink_singular(covariances, n_samples, pooled, *, shrinkage="oas", rtol=RAN
             f"Got n_samples of shape {n_samples.shape}, expected {covariances.shape[:1]}."
         )
     basis = range_basis(pooled)
-    inner, inner_pooled = _restrict(covariances, basis), _restrict(pooled, basis)
+    inner, inner_pooled = restrict(covariances, basis), restrict(pooled, basis)
     singular = _singular(inner, inner_pooled, rtol)
     result = covariances.copy()
     for z in singular:
@@ -350,16 +313,16 @@ def barycenter_maps(
     >>> plan.mean, plan.covariance, plan.costs.round(6)
     (array([1.]), array([[4.]]), array([2., 2.]))
     """
-    covariances = _check_covariances(covariances)
+    covariances = check_covariances(covariances)
     weights = _check_weights(weights, len(covariances))
     means = np.asarray(means, dtype=float)
     if means.shape != covariances.shape[:2]:
         raise ValueError(f"Got means of shape {means.shape}, expected {covariances.shape[:2]}.")
     pooled = np.tensordot(weights, covariances, 1)
     basis = range_basis(pooled)
-    inner = _restrict(covariances, basis)
+    inner = restrict(covariances, basis)
     regular, shrunk = shrink_singular(
-        inner, n_samples, _restrict(pooled, basis), shrinkage=shrinkage
+        inner, n_samples, restrict(pooled, basis), shrinkage=shrinkage
     )
     target, n_iter, residual = solve_regular(regular, weights, tol, max_iter)
     maps = regular_maps(regular, target)
@@ -369,32 +332,12 @@ def barycenter_maps(
     return GaussianTransport(
         mean=mean,
         covariance=symmetric(basis @ target @ basis.T),
-        maps=_embed(maps, basis),
+        maps=embed(maps, basis),
         shrunk_groups=shrunk,
         n_iter=n_iter,
         residual=residual,
         costs=costs,
     )
-
-
-def _independent_rows(correlation, rtol):
-    """Cholesky in the given order that skips dependent rows; the rows kept and the factor."""
-    n = len(correlation)
-    floor = np.broadcast_to(rtol, n)
-    try:
-        factor = np.linalg.cholesky(correlation)
-        if np.all(np.diag(factor) ** 2 > floor):
-            return np.arange(n), factor
-    except np.linalg.LinAlgError:
-        pass
-    factor, kept = np.zeros((n, n)), []
-    for j in range(n):
-        rank = len(kept)
-        column = correlation[j:, j] - factor[j:, :rank] @ factor[j, :rank]
-        if column[0] > floor[j]:
-            factor[j:, rank] = column / np.sqrt(column[0])
-            kept.append(j)
-    return np.array(kept, dtype=int), factor[:, : len(kept)]
 
 
 def _singular(covariances, reference, rtol):
@@ -403,28 +346,11 @@ def _singular(covariances, reference, rtol):
     return np.flatnonzero([v.size and v[0] <= rtol * v[-1] for v in values])
 
 
-def _degenerate(covariances, target):
-    """Positions of the matrices that have no accurate Cholesky factor in units of the target."""
-    order, scale = falling_scale(target)
-    lost = []
-    for z, covariance in enumerate(covariances):
-        scaled = _scaled(covariance, order, scale)
-        kept, _ = _independent_rows(scaled, _FLOOR * np.diag(scaled))
-        if len(kept) < len(order):
-            lost.append(z)
-    return lost
-
-
-def _scaled(covariance, order, scale):
-    """Rows and columns in the given order and units."""
-    return covariance[np.ix_(order, order)] / np.outer(scale, scale)
-
-
 def _whitened(covariance, reference):
     """Covariance in coordinates where the reference is the identity."""
     order, scale = falling_scale(reference)
-    root = np.linalg.cholesky(_scaled(reference, order, scale))
-    half = solve_triangular(root, _scaled(covariance, order, scale), lower=True)
+    root = np.linalg.cholesky(scaled(reference, order, scale))
+    half = solve_triangular(root, scaled(covariance, order, scale), lower=True)
     return symmetric(solve_triangular(root, half.T, lower=True))
 
 
@@ -434,30 +360,6 @@ def _oas(covariance, n_samples):
     squares, level = np.mean(covariance**2), (np.trace(covariance) / d) ** 2
     spread = (n_samples + 1) * (squares - level / d)
     return min((squares + level) / spread, 1.0) if spread > 0 else 1.0
-
-
-def _restrict(covariances, basis):
-    return symmetric(basis.T @ covariances @ basis)
-
-
-def _embed(maps, basis):
-    """Act by `maps` on the span of the basis and by the identity on its complement."""
-    return symmetric(basis @ maps @ basis.T + (np.eye(len(basis)) - basis @ basis.T))
-
-
-def _check_covariances(covariances):
-    covariances = np.asarray(covariances, dtype=float)
-    if covariances.ndim != 3 or covariances.shape[1] != covariances.shape[2]:
-        raise ValueError(
-            f"Got covariances of shape {covariances.shape}, expected square matrices stacked to "
-            "(n_groups, n_features, n_features)."
-        )
-    if not np.all(np.isfinite(covariances)):
-        raise ValueError("Got covariances with NaN or infinite entries, expected finite ones.")
-    lowest = np.einsum("kii->ki", covariances).min(initial=0.0)
-    if lowest < 0:
-        raise ValueError(f"Got a variance of {lowest:g}, expected covariances with none below 0.")
-    return symmetric(covariances)
 
 
 def _check_weights(weights, n_groups):

@@ -2,6 +2,6 @@
 
 from skunlearn.linear_model._linear_regression import LinearRegression
 from skunlearn.linear_model._ridge import Ridge, RidgeClassifier
+from skunlearn.linear_model._ridge_cv import UnlearnableRidgeCV
 
-
-__all__ = ["LinearRegression", "Ridge", "RidgeClassifier"]
+__all__ = ["LinearRegression", "Ridge", "RidgeClassifier", "UnlearnableRidgeCV"]

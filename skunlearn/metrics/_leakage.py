@@ -259,7 +259,8 @@ def leakage_score(
 
     The AUC's interval is DeLong's [1]_ on the logit scale, for more groups with the covariances
     of the one-vs-rest AUCs; that of R2 uses its influence function. The permutation null tests
-    predictions against the sensitive values within each scored fold.
+    predictions against the sensitive values within each scored fold; an R2 below 0 can be above
+    its null, where predictions follow the sensitive variable on a wrong scale.
 
     References
     ----------

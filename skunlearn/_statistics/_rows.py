@@ -1,0 +1,146 @@
+"""Raw rows, kept where a model needs them, and found again by content."""
+
+import dataclasses
+
+import numpy as np
+from scipy import sparse
+
+from skunlearn._statistics._fingerprints import Fingerprints, not_learned_message
+from skunlearn._statistics._hashing import hash_rows, label_words
+from skunlearn.exceptions import NotLearnedError
+
+
+def content_blocks(values):
+    """Blocks of words or numbers that stand for rows of any kind, as the user gave them.
+
+    Parameters
+    ----------
+    values : array-like, sparse matrix or DataFrame of shape (n,) or (n, d), or None
+
+    Returns
+    -------
+    list of {ndarray, csr_array} of shape (n, d_i)
+    """
+    if values is None:
+        return []
+    if sparse.issparse(values):
+        return [sparse.csr_array(values)]
+    if hasattr(values, "columns") and hasattr(values, "iloc"):
+        columns = [np.asarray(values.iloc[:, j]) for j in range(values.shape[1])]
+        return [label_words(column)[:, None] for column in columns]
+    values = np.asarray(values)
+    if values.dtype.kind in "bifu":
+        return [values.reshape(len(values), -1)]
+    values = values.reshape(len(values), -1)
+    return [label_words(column)[:, None] for column in values.T]
+
+
+def take(values, rows):
+    """Some rows of an array, sparse matrix, DataFrame or Series; None stays None."""
+    if values is None:
+        return None
+    if hasattr(values, "iloc"):
+        return values.iloc[rows]
+    return values[rows] if hasattr(values, "shape") else np.asarray(values)[rows]
+
+
+@dataclasses.dataclass(frozen=True)
+class RowStore:
+    """Rows with their fingerprints, in the order they were learned.
+
+    Parameters
+    ----------
+    columns : dict of str to array-like
+        The parts of the rows that find them again: X, y, weights and so on.
+    extra : dict of str to array-like
+        Further parts that are kept with the rows.
+    hashes : ndarray of shape (n,), uint64
+    key : int
+        Key of the fingerprints.
+    """
+
+    columns: dict
+    extra: dict
+    hashes: np.ndarray
+    key: int
+
+    @classmethod
+    def of(cls, columns, extra, key):
+        """Store rows given by parts."""
+        return cls(columns, extra, cls.hash(columns, key), key)
+
+    @staticmethod
+    def hash(columns, key):
+        """Fingerprints of rows given by parts; a missing part counts as none."""
+        blocks = [block for part in columns.values() for block in content_blocks(part)]
+        return hash_rows(blocks, key)
+
+    def __len__(self):
+        return len(self.hashes)
+
+    def _find(self, columns):
+        """Positions of the rows, the last copies first; -1 where there is none left."""
+        wanted = np.sort(self.hash(columns, self.key))
+        order = np.argsort(self.hashes, kind="stable")
+        ordered = self.hashes[order]
+        left = np.searchsorted(ordered, wanted, side="left")
+        right = np.searchsorted(ordered, wanted, side="right")
+        rank = np.arange(len(wanted)) - np.searchsorted(wanted, wanted, side="left")
+        position = right - 1 - rank
+        found = position >= left
+        return np.where(found, order[np.where(found, position, 0)], -1)
+
+    def n_missing(self, columns):
+        """How many of the rows are not there."""
+        return int(np.count_nonzero(self._find(columns) < 0))
+
+    def without(self, columns):
+        """The rows that remain, in their order.
+
+        Raises
+        ------
+        NotLearnedError
+            If some of the rows are not there.
+        """
+        positions = self._find(columns)
+        missing = int(np.count_nonzero(positions < 0))
+        if missing:
+            raise NotLearnedError(not_learned_message(missing, len(positions)))
+        keep = np.ones(len(self), dtype=bool)
+        keep[positions] = False
+        rows = np.flatnonzero(keep)
+        columns, extra = (
+            {name: take(part, rows) for name, part in parts.items()}
+            for parts in (self.columns, self.extra)
+        )
+        return RowStore(columns, extra, self.hashes[rows], self.key)
+
+
+@dataclasses.dataclass(frozen=True)
+class RowLedger:
+    """Fingerprints of raw rows given by parts, without the rows.
+
+    Parameters
+    ----------
+    prints : Fingerprints
+    key : int
+    """
+
+    prints: Fingerprints
+    key: int
+
+    @classmethod
+    def of(cls, columns, key):
+        """Note the rows."""
+        return cls(Fingerprints(RowStore.hash(columns, key)), key)
+
+    def __len__(self):
+        return len(self.prints)
+
+    def n_missing(self, columns):
+        """How many of the rows are not noted."""
+        return self.prints.n_missing(RowStore.hash(columns, self.key))
+
+    def without(self, columns):
+        """The ledger less some rows; raises NotLearnedError as `Fingerprints` does."""
+        return RowLedger(self.prints.without(RowStore.hash(columns, self.key)), self.key)

@@ -1,0 +1,545 @@
+"""Pipelines that can forget: scikit-learn's, with one ledger over raw rows."""
+
+import copy
+
+import numpy as np
+from sklearn import pipeline
+from sklearn.base import clone
+from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, check_memory
+
+from skunlearn._chain import PASSED, Chain, Leaf, NotAChain, flat_steps, routed_leaves, shared_request, witness
+from skunlearn._exact import clear_learned, conditions
+from skunlearn._sklearn_compat import cached_fit_transform, num_samples, routing_enabled
+from skunlearn._statistics._hashing import new_key
+from skunlearn._statistics._rows import RowLedger, RowStore
+from skunlearn.base import Guarantee, Request, UnlearnerMixin, UnlearnerTags
+from skunlearn.exceptions import UnlearningError
+
+__all__ = ["Pipeline", "make_pipeline"]
+
+# where scikit-learn's models that keep their training rows have them
+_KEPT_ROWS = ("_fit_X", "X_fit_", "X_train_")
+
+
+class Pipeline(UnlearnerMixin, pipeline.Pipeline):
+    """A pipeline with `unlearn`: scikit-learn's class with one ledger over raw rows.
+
+    When an upstream step forgets, the inputs of every later step change, so steps that each
+    forget on their own do not make a pipeline that forgets. How this one does depends on its
+    steps, and `guarantee_` says which:
+
+    - every step is a function of moments (all exact estimators of this library; stateless steps
+      may come first): the pipeline keeps exact moments of the *raw* rows and derives the whole
+      chain from them, at a cost that does not depend on the number of rows that remain;
+    - the last step keeps its training rows (nearest neighbours, kernel models): the pipeline
+      keeps the raw rows too, and refits on those that remain;
+    - anything else: `unlearn` refuses, unless it is given the rows that remain (`X_retain`), or
+      told to leave the steps before the last as they are (`upstream="frozen"`, approximate).
+
+    Parameters
+    ----------
+    steps : list of tuples
+        (name, estimator) pairs, as in scikit-learn.
+    transform_input : list of str, default=None
+        As in scikit-learn.
+    memory : str or object with the joblib.Memory interface, default=None
+        Cache of fitted transformers. A chain of moments does not use it; otherwise the entries
+        of all pipelines in it are deleted at each request, for they hold the forgotten rows.
+    verbose : bool, default=False
+        As in scikit-learn.
+    track_rows : bool, default=True
+        Keep a keyed 64-bit fingerprint of each raw row, so that rows that were never learned are
+        refused.
+    resolution : {"auto", "exact"}, int or array-like of int, default="auto"
+        Binary exponents of the grid of raw values, for the columns [X | y] (y if numeric) and,
+        last, for the weights. Pass a fitted `resolution_` to be certain of the same grid in a refit.
+
+    Attributes
+    ----------
+    guarantee_ : Guarantee
+        What is promised about forgotten rows, and on what it is conditional.
+    n_samples_retained_ : int
+        Number of rows that the pipeline stands on.
+    resolution_ : ndarray of shape (n_columns + 1,), int
+        The grid, for a chain of moments.
+    classes_ : ndarray of shape (n_classes,)
+        Labels of the classes, if the last step is a classifier.
+    n_features_in_ : int
+        Number of features seen by the first step.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had string names.
+
+    See Also
+    --------
+    make_pipeline : Name the steps by their classes.
+
+    Notes
+    -----
+    In a chain of moments the equality with a refit on the rows that remain is bit for bit, on the
+    same grid. A step that is refitted or exchanged by hand afterwards is noticed, and `unlearn`
+    refuses.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from skunlearn.linear_model import RidgeClassifier
+    >>> from skunlearn.pipeline import Pipeline
+    >>> from skunlearn.preprocessing import StandardScaler
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = Pipeline([("scale", StandardScaler()), ("ridge", RidgeClassifier())]).fit(X, y)
+    >>> model.unlearn(X[:30], y[:30]).n_samples_retained_
+    539
+    >>> model.guarantee_.kind
+    'exact'
+    """
+
+    _parameter_constraints: dict = {
+        **pipeline.Pipeline._parameter_constraints,
+        "track_rows": ["boolean"],
+        "resolution": "no_validation",
+    }
+
+    def __init__(
+        self,
+        steps,
+        *,
+        transform_input=None,
+        memory=None,
+        verbose=False,
+        track_rows=True,
+        resolution="auto",
+    ):
+        super().__init__(steps, transform_input=transform_input, memory=memory, verbose=verbose)
+        self.track_rows = track_rows
+        self.resolution = resolution
+
+    # -- fitting -----------------------------------------------------------------------------
+
+    def fit(self, X, y=None, **params):
+        """Fit all steps, from the moments of the raw rows where every step allows it.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame
+            Raw rows.
+        y : array-like, default=None
+            Targets.
+        **params : dict
+            Fit parameters, by step name or by metadata routing, as in scikit-learn.
+
+        Returns
+        -------
+        self : object
+        """
+        self._forget_everything()
+        self.steps = list(self.steps)
+        self._validate_steps()
+        leaves = list(routed_leaves(self, self._check_method_params(method="fit", props=params)))
+        request = shared_request(X, y, leaves)
+        try:
+            if self.transform_input is not None:
+                raise NotAChain("transform_input is set")
+            chain = Chain.of(leaves, request)
+        except NotAChain as error:
+            reason = str(error)
+        else:
+            return self._fit_chain(chain, request)
+        return self._fit_rows(X, y, params, leaves, reason)
+
+    def _fit_chain(self, chain, request):
+        """Derive every step from exact moments of the raw rows."""
+        rows, info = chain.rows(request, reset=True)
+        learned = chain.learn(
+            rows, resolution=self.resolution, key=new_key() if self.track_rows else None
+        )
+        derived = chain.derive(learned, info)
+        for leaf in chain.leaves:
+            clear_learned(leaf.step)
+        self._commit({"_ledger": learned, "_info": info, "_derived": derived})
+        chain.record_names(request)
+        return self
+
+    def _fit_rows(self, X, y, params, leaves, reason):
+        """Fit as scikit-learn does, and note the raw rows, or keep them where the model does."""
+        super().fit(X, y, **params)
+        self._routes = [(leaf.path, sorted(leaf.params)) for leaf in leaves]
+        self._reason = reason
+        last = leaves[-1].step if leaves else None
+        if hasattr(last, "_strip_fingerprints"):  # the pipeline's own ledger does the checking
+            last._strip_fingerprints()
+        columns = _columns(shared_request(X, y, leaves))
+        keeps = last is not None and (
+            any(hasattr(last, name) for name in _KEPT_ROWS)
+            or getattr(getattr(get_tags(last), "unlearner_tags", None), "keeps_rows", False)
+        )
+        n = num_samples(X)
+        by_row = all(np.ndim(value) and num_samples(value) == n for value in params.values())
+        if keeps and by_row:
+            self._ledger = RowStore.of(columns, dict(params), new_key())
+        elif self.track_rows:
+            self._ledger = RowLedger.of(columns, new_key())
+        return self
+
+    def _forget_everything(self):
+        """Drop what an earlier fit left."""
+        for name in ("_ledger", "_info", "_routes", "_reason", "_witness", "_frozen", "_refitted"):
+            self.__dict__.pop(name, None)
+
+    def _commit(self, attributes):
+        """Assign to the steps and to the pipeline; nothing here can fail half-way."""
+        if attributes is None:
+            return
+        derived = attributes.pop("_derived", None)
+        if derived is not None:
+            leaves = self._chain(attributes.get("_info")).leaves
+            for leaf, learned in zip(leaves, derived, strict=True):
+                leaf.step.__dict__.update(learned)
+            attributes["_witness"] = witness(leaves)
+        if "_last" in attributes:
+            last, learned = attributes.pop("_last")
+            last._commit(learned)
+        self.__dict__.update(attributes)
+
+    @available_if(pipeline.Pipeline._can_fit_transform)
+    def fit_transform(self, X, y=None, **params):
+        """Fit, then transform the same rows: leaves a pipeline that can forget.
+
+        Parameters
+        ----------
+        X, y, **params
+            As in `fit`; what the steps request for `transform` is passed to it as well.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_transformed_features)
+        """
+        self.fit(X, y, **params)
+        passed = {}
+        if routing_enabled():
+            wanted = get_routing_for_object(self).consumes("transform", params.keys())
+            passed = {name: params[name] for name in wanted}
+        return self.transform(X, **passed)
+
+    # -- forgetting --------------------------------------------------------------------------
+
+    def unlearn(
+        self,
+        X,
+        y=None,
+        *,
+        sample_weight=None,
+        sensitive_features=None,
+        X_retain=None,
+        y_retain=None,
+        fit_params_retain=None,
+        upstream=None,
+    ):
+        """Forget raw rows: afterwards the pipeline is the one that never saw them.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or DataFrame of shape (n_forget, n_features)
+            Raw rows to forget, as they were given to `fit`. No row is no request.
+        y : array-like of shape (n_forget,) or (n_forget, n_outputs), default=None
+            Their targets.
+        sample_weight : array-like of shape (n_forget,), default=None
+            The weights they were learned with.
+        sensitive_features : array-like of shape (n_forget,) or (n_forget, n_columns), default=None
+            Their sensitive features, if some were given to `fit`.
+        X_retain, y_retain : array-like, default=None
+            The rows that remain, where the steps are no function of moments: the pipeline is
+            refitted on them. They must be the learned rows less the forgotten ones.
+        fit_params_retain : dict, default=None
+            Fit parameters for that refit.
+        upstream : {None, "frozen"}, default=None
+            "frozen" leaves the steps before the last as they are and lets only the last step
+            forget: approximate, their statistics are listed in `guarantee_.residues`. Used only
+            where an exact way is not to be had.
+
+        Returns
+        -------
+        self : object
+            After any error it is what it was before.
+
+        Raises
+        ------
+        NotLearnedError
+            If rows were never learned, or not that many times.
+        UnlearningError
+            If the steps allow no exact removal and no way out was chosen, if a step was changed
+            since `fit`, or if `fit` would refuse the rows that remain.
+        """
+        check_is_fitted(self)
+        if upstream not in (None, "frozen"):
+            raise ValueError(f'Got upstream={upstream!r}, expected None or "frozen".')
+        options = {
+            "X_retain": X_retain,
+            "y_retain": y_retain,
+            "fit_params": fit_params_retain or {},
+            "upstream": upstream,
+        }
+        request = Request(X, y, sample_weight, sensitive_features, options)
+        self._commit(self._prepare_unlearn(request))
+        return self
+
+    def _prepare_unlearn(self, forget, learn=None):
+        if "_info" in vars(self):
+            return self._prepare_chain(forget, learn)
+        self._check_maintained()
+        if learn is not None:
+            raise UnlearningError(
+                f"This pipeline cannot learn further rows ({self._reason}): call unlearn for the "
+                "old rows, or fit on the corrected ones."
+            )
+        if len(forget) == 0:
+            return None
+        if forget.options.get("X_retain") is not None:
+            return self._prepare_refit_on_given(forget)
+        if isinstance(self.__dict__.get("_ledger"), RowStore):
+            kept = self._ledger.without(_columns(forget))
+            return self._refitted_on(kept.columns["X"], kept.columns["y"], kept.extra)
+        if forget.options.get("upstream") == "frozen":
+            return self._prepare_frozen(forget)
+        raise UnlearningError(
+            f"This pipeline cannot forget rows exactly: {self._reason}. Pass X_retain and y_retain "
+            'to refit it on the rows that remain, or upstream="frozen" to let only the last step '
+            "forget (approximate), or wrap the model in a chain of exact steps."
+        )
+
+    def _prepare_chain(self, forget, learn):
+        self._check_witness()
+        chain = self._chain()
+        rows, _ = chain.rows(forget, reset=False, info=self._info)
+        if len(rows) == 0 and learn is None:
+            return None
+        learned = self._ledger.minus(rows)
+        if learn is not None:
+            learned = learned.plus(chain.rows(learn, reset=False, info=self._info)[0])
+        if learned.n_rows == 0:
+            raise UnlearningError(
+                "Found array with 0 sample(s) while a minimum of 1 is required by Pipeline: these "
+                "are the last rows. Delete the model instead."
+            )
+        try:
+            derived = chain.derive(learned, self._info)
+        except ValueError as error:
+            raise UnlearningError(f"{error} (a fit on the rows that remain would fail)") from error
+        return {"_ledger": learned, "_derived": derived}
+
+    def _prepare_refit_on_given(self, forget):
+        X, y = forget.options["X_retain"], forget.options["y_retain"]
+        if "_ledger" in vars(self):
+            remain = self._ledger.without(_columns(forget))
+            shared = {name: forget.options["fit_params"].get(name) for name in PASSED}
+            kept = _columns(Request(X, y, **shared))
+            missing = remain.n_missing(kept)
+            if missing or num_samples(X) != len(remain):
+                raise UnlearningError(
+                    f"X_retain has {num_samples(X)} rows, {missing} of them not among the "
+                    f"{len(remain)} learned rows that remain. Pass exactly the learned rows less "
+                    "the forgotten ones, with their targets."
+                )
+        return self._refitted_on(X, y, forget.options["fit_params"])
+
+    def _refitted_on(self, X, y, params):
+        self._purge_cache()
+        fresh = clone(self)
+        if num_samples(X) == 0:
+            raise UnlearningError(
+                "Found array with 0 sample(s) while a minimum of 1 is required by Pipeline: these "
+                "are the last rows. Delete the model instead."
+            )
+        try:
+            fresh.fit(X, y, **params)
+        except ValueError as error:
+            raise UnlearningError(f"{error} (raised by fit on the rows that remain)") from error
+        return {**vars(fresh), "_frozen": (), "_refitted": True}
+
+    def _prepare_frozen(self, forget):
+        steps = list(flat_steps(self))
+        path, last = steps[-1]
+        if not hasattr(last, "_prepare_unlearn") or not hasattr(last, "unlearn"):
+            raise UnlearningError(
+                f'upstream="frozen" needs a last step that can forget, got {path} '
+                f"({type(last).__name__}). Pass X_retain and y_retain instead."
+            )
+        ledger = {}
+        if "_ledger" in vars(self):
+            ledger["_ledger"] = self._ledger.without(_columns(forget))
+        routes = dict(self._routes)
+        X = forget.X
+        for name, step in steps[:-1]:
+            Z = {"sensitive_features": forget.sensitive_features}
+            X = step.transform(X, **(Z if "sensitive_features" in routes[name] else {}))
+        weight = forget.sample_weight if "sample_weight" in routes[path] else None
+        attributes = last._prepare_unlearn(Request(X, forget.y, weight))
+        self._purge_cache()
+        frozen = tuple(name for name, step in steps[:-1] if get_tags(step).requires_fit)
+        return {**ledger, "_frozen": frozen, "_last": (last, attributes)}
+
+    def _count_missing(self, forget):
+        self._check_maintained()
+        if "_info" in vars(self):
+            rows, _ = self._chain().rows(forget, reset=False, info=self._info)
+            return self._ledger.n_missing(rows)
+        return self._ledger.n_missing(_columns(forget)) if "_ledger" in vars(self) else 0
+
+    def _purge_cache(self):
+        """Delete cached transformers, which hold rows and what was fitted on them."""
+        memory = check_memory(self.memory)
+        if getattr(memory, "location", None) is not None and hasattr(memory, "cache"):
+            memory.cache(cached_fit_transform, ignore=["caller", "callback_ctx"]).clear(warn=False)
+
+    # -- what it knows of itself -------------------------------------------------------------
+
+    def _chain(self, info=None):
+        """The steps as a chain, with the routes that were taken at fit."""
+        chain = (info or self._info)["chain"]
+        steps = dict(flat_steps(self))
+        stateless, leaves = (
+            [Leaf(path, steps[path], dict.fromkeys(names, True)) for path, names in part]
+            for part in chain
+        )
+        return Chain(stateless, leaves)
+
+    def _check_maintained(self):
+        if "_info" not in vars(self) and "_reason" not in vars(self):
+            raise UnlearningError(
+                "This pipeline has no ledger of its rows: it is a slice or a step of another one. "
+                "Call unlearn on the pipeline that was fitted."
+            )
+
+    def _check_witness(self):
+        try:
+            unchanged = witness(self._chain().leaves) == self._witness
+        except KeyError:
+            unchanged = False
+        if not unchanged:
+            raise UnlearningError(
+                "A step of this pipeline was refitted or exchanged since the pipeline was fitted, "
+                "so the ledger no longer describes it. Fit the pipeline again."
+            )
+
+    @property
+    def guarantee_(self):
+        """What is promised about forgotten rows: a `Guarantee`."""
+        check_is_fitted(self)
+        self._check_maintained()
+        if "_info" in vars(self):
+            return Guarantee(
+                "exact",
+                conditional_on=conditions(self.resolution),
+                detail="The whole chain is derived from exact moments of the raw rows: equal, bit "
+                "for bit, to a fit on the rows that remain, on the same grid.",
+            )
+        if vars(self).get("_frozen"):
+            return Guarantee(
+                "approximate",
+                conditional_on=conditions(None),
+                residues=tuple(f"fitted statistics of step {name}" for name in self._frozen),
+                detail="Only the last step forgot; the steps before it were left as they are.",
+            )
+        kept = isinstance(vars(self).get("_ledger"), RowStore)
+        way = "the kept raw rows" if kept else "the rows given as X_retain, and refused otherwise"
+        return Guarantee(
+            "exact",
+            conditional_on=conditions(None),
+            detail=f"Forgetting is a refit on {way} ({self._reason}).",
+        )
+
+    @property
+    def n_samples_retained_(self):
+        """Number of rows that the pipeline stands on."""
+        check_is_fitted(self)
+        self._check_maintained()
+        if "_ledger" not in vars(self):
+            raise AttributeError("The number of rows is not known with track_rows=False.")
+        return self._ledger.n_rows if "_info" in vars(self) else len(self._ledger)
+
+    @property
+    def resolution_(self):
+        """The grid of the raw values, for a chain of moments."""
+        if "_info" not in vars(self):
+            raise AttributeError("Only a chain of moments has a grid.")
+        return self._ledger.exponents
+
+    def state_digest(self):
+        """SHA-256 of the canonical statistics of a chain of moments, as hexadecimal text.
+
+        Returns
+        -------
+        str
+        """
+        if "_info" not in vars(self):
+            raise AttributeError("Only a chain of moments has a canonical state.")
+        return self._ledger.digest()
+
+    def to_sklearn(self):
+        """Give the plain scikit-learn pipeline for serving, without statistics or fingerprints.
+
+        Returns
+        -------
+        sklearn.pipeline.Pipeline
+        """
+        check_is_fitted(self)
+        steps = [
+            (name, step.to_sklearn() if hasattr(step, "to_sklearn") else copy.deepcopy(step))
+            for name, step in self.steps
+        ]
+        return pipeline.Pipeline(steps, transform_input=self.transform_input, verbose=self.verbose)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        flat = list(flat_steps(self))
+        last = getattr(get_tags(flat[-1][1]), "unlearner_tags", None) if flat else None
+        needs_y = True if last is None else last.needs_y
+        keeps_rows = isinstance(vars(self).get("_ledger"), RowStore)
+        tags.unlearner_tags = UnlearnerTags("exact", needs_y=needs_y, keeps_rows=keeps_rows)
+        return tags
+
+
+def _columns(request):
+    """The parts of raw rows by which they are found again."""
+    return {
+        "X": request.X,
+        "y": request.y,
+        "sample_weight": request.sample_weight,
+        "sensitive_features": request.sensitive_features,
+    }
+
+
+def make_pipeline(
+    *steps, memory=None, transform_input=None, verbose=False, track_rows=True, resolution="auto"
+):
+    """Make a `Pipeline` whose steps are named by their classes.
+
+    Parameters
+    ----------
+    *steps : list of estimators
+    memory, transform_input, verbose, track_rows, resolution
+        As in `Pipeline`.
+
+    Returns
+    -------
+    Pipeline
+
+    Examples
+    --------
+    >>> from skunlearn.linear_model import Ridge
+    >>> from skunlearn.pipeline import make_pipeline
+    >>> from skunlearn.preprocessing import StandardScaler
+    >>> [name for name, _ in make_pipeline(StandardScaler(), Ridge()).steps]
+    ['standardscaler', 'ridge']
+    """
+    names = [name for name, _ in pipeline.make_pipeline(*steps).steps]
+    return Pipeline(
+        list(zip(names, steps, strict=True)),
+        memory=memory,
+        transform_input=transform_input,
+        verbose=verbose,
+        track_rows=track_rows,
+        resolution=resolution,
+    )
