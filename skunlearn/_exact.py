@@ -8,6 +8,7 @@ import inspect
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skunlearn._sklearn_compat import check_weights, num_samples
@@ -22,6 +23,10 @@ _DETAIL = (
 )
 
 
+def _can_unlearn_columns(estimator):
+    return estimator._columns_free
+
+
 class ExactUnlearnerMixin(UnlearnerMixin):
     """Estimators whose learned attributes are a pure function of exact moments.
 
@@ -32,6 +37,7 @@ class ExactUnlearnerMixin(UnlearnerMixin):
     _kind = "gram"
     _target = None  # "numeric", "class" or None: how the target enters the moments
     _private_attributes = ()
+    _columns_free = False  # whether features can be forgotten from the moments alone
     _unlearner_tags = UnlearnerTags(kind="exact", needs_y=True)
 
     # -- what an estimator implements ------------------------------------------------------
@@ -107,13 +113,69 @@ class ExactUnlearnerMixin(UnlearnerMixin):
         except ValueError as error:
             raise UnlearningError(f"{error} (a fit on the rows that remain would fail)") from error
 
+    @available_if(_can_unlearn_columns)
+    def unlearn_columns(self, columns):
+        """Forget features: afterwards the model is the one that never had those columns.
+
+        The fingerprints of the rows are given up, since they know the columns; later requests
+        pass rows without them and are no longer checked against what was learned.
+
+        Parameters
+        ----------
+        columns : int, str or list of these
+            Positions, or names where X had names.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        UnlearningError
+            If a column is unknown, or none would remain.
+        """
+        self._check_maintained()
+        positions = self._column_positions(columns)
+        if not len(positions):
+            return self
+        if len(positions) == self.n_features_in_:
+            raise UnlearningError("These are all the columns: none would remain. Delete the model.")
+        keep = np.setdiff1d(np.arange(self.n_features_in_), positions)
+        names = {}
+        if hasattr(self, "feature_names_in_"):
+            names["feature_names_in_"] = self.feature_names_in_[keep]
+        try:
+            attributes = self._attributes(self._learned.without_columns(positions), self._info)
+        except ValueError as error:
+            raise UnlearningError(f"{error} (a fit without these columns would fail)") from error
+        self._commit({**attributes, **names, "n_features_in_": len(keep)})
+        return self
+
+    def _column_positions(self, columns):
+        """Sorted distinct positions of columns given by position or name."""
+        names = list(getattr(self, "feature_names_in_", []))
+        out = set()
+        for column in columns if isinstance(columns, (list, tuple, np.ndarray)) else [columns]:
+            if isinstance(column, str):
+                if column not in names:
+                    raise UnlearningError(f"Got column {column!r}, expected one of {names}.")
+                out.add(names.index(column))
+            elif -self.n_features_in_ <= column < self.n_features_in_:
+                out.add(int(column) % self.n_features_in_)
+            else:
+                raise UnlearningError(
+                    f"Got column {column!r}, expected a position below {self.n_features_in_}."
+                )
+        return np.array(sorted(out), dtype=np.intp)
+
     def _count_missing(self, forget):
         self._check_maintained()
         return self._learned.n_missing(self._check_rows(forget, reset=False)[0])
 
-    def _check_maintained(self):
+    def _check_maintained(self, error=UnlearningError):
+        check_is_fitted(self)
         if self.__dict__.get("_learned") is None:
-            raise UnlearningError(
+            raise error(
                 f"This {type(self).__name__} carries no statistics of its rows: it was stripped "
                 "for serving, or it is a step of a pipeline. Call unlearn on the object that was "
                 "fitted."
@@ -129,14 +191,13 @@ class ExactUnlearnerMixin(UnlearnerMixin):
     @property
     def guarantee_(self):
         """What is promised about forgotten rows: a `Guarantee`."""
-        check_is_fitted(self)
+        self._check_maintained(AttributeError)
         return Guarantee("exact", conditional_on=conditions(self.resolution), detail=_DETAIL)
 
     @property
     def n_samples_retained_(self):
         """Number of rows that the model stands on."""
-        check_is_fitted(self)
-        self._check_maintained()
+        self._check_maintained(AttributeError)
         return self._learned.n_rows
 
     def state_digest(self):
@@ -146,7 +207,6 @@ class ExactUnlearnerMixin(UnlearnerMixin):
         -------
         str
         """
-        check_is_fitted(self)
         self._check_maintained()
         return self._learned.digest()
 

@@ -151,6 +151,8 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
 
     def _fit_chain(self, chain, request):
         """Derive every step from exact moments of the raw rows."""
+        for leaf in chain.leaves:
+            leaf.step._validate_params()
         rows, info = chain.rows(request, reset=True)
         learned = chain.learn(
             rows, resolution=self.resolution, key=new_key() if self.track_rows else None
@@ -405,9 +407,10 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
         )
         return Chain(stateless, leaves)
 
-    def _check_maintained(self):
+    def _check_maintained(self, error=UnlearningError):
+        check_is_fitted(self)
         if "_info" not in vars(self) and "_reason" not in vars(self):
-            raise UnlearningError(
+            raise error(
                 "This pipeline has no ledger of its rows: it is a slice or a step of another one. "
                 "Call unlearn on the pipeline that was fitted."
             )
@@ -426,8 +429,7 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
     @property
     def guarantee_(self):
         """What is promised about forgotten rows: a `Guarantee`."""
-        check_is_fitted(self)
-        self._check_maintained()
+        self._check_maintained(AttributeError)
         if "_info" in vars(self):
             return Guarantee(
                 "exact",
@@ -453,8 +455,7 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
     @property
     def n_samples_retained_(self):
         """Number of rows that the pipeline stands on."""
-        check_is_fitted(self)
-        self._check_maintained()
+        self._check_maintained(AttributeError)
         if "_ledger" not in vars(self):
             raise AttributeError("The number of rows is not known with track_rows=False.")
         return self._ledger.n_rows if "_info" in vars(self) else len(self._ledger)

@@ -16,7 +16,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skunlearn.datasets import fetch_adult
 from skunlearn.metrics import LeakageReport, LeakageResult, leakage_score
-from skunlearn.metrics._leakage import _AUC, _R2
+from skunlearn.metrics._scores import AUC as _AUC
+from skunlearn.metrics._scores import R2 as _R2
 
 PROBES = ["linear", "quadratic", "boosting"]
 

@@ -86,6 +86,13 @@ class _ExactSums:
             state.update(np.ascontiguousarray(part, dtype="<i8").tobytes())
         return state.hexdigest()
 
+    def without_columns(self, columns):
+        """The sums of rows that never had some columns of X."""
+        keep = np.setdiff1d(np.arange(self.n_columns), columns)
+        exponents = self.exponents[np.append(keep, self.n_columns)]
+        limbs = _limbs.normalise(self.limbs[:, self._entries(keep)])
+        return type(self)(exponents, self.n_features - len(columns), self.n_rows, limbs)
+
     @property
     def n_columns(self):
         """Number of columns p of [X | Y]."""
@@ -125,6 +132,12 @@ class ExactGram(_ExactSums):
     def _pair(exponents):
         return exponents[:, None] + exponents
 
+    def _entries(self, keep):
+        rows = np.append(0, keep + 1)
+        rows, columns = rows[:, None], rows
+        index = _unpack_index(self.n_columns + 1)[rows, columns]
+        return index[np.triu_indices(len(index))]
+
     def _centred(self, weight, sums, pivots, rest):
         """Sum of w (k - c)(k - c)' - r r' / W in integers, then as floats.
 
@@ -132,28 +145,27 @@ class ExactGram(_ExactSums):
         exact, and the second is at most W / 4: nothing cancels, a constant column gives 0.
         """
         p = self.n_columns
-        outside = _pack_index(p)
-        centred = _limbs.add(self.limbs[:, p + 1 :], _outer(pivots, sums, rest)[:, outside], -1)
+        outer = _outer(pivots, sums, rest, _pack_index(p))
+        centred = _limbs.add(self.limbs[:, p + 1 :], outer, -1)
         values = _limbs.to_float(centred)[_unpack_index(p)]
         rest = (rest / np.sqrt(float(weight))).astype(np.float64)
         return values - np.outer(rest, rest)
 
 
-def _outer(pivots, sums, rest):
-    """Limbs of c s' + r c' over all pairs, flat, by one float64 product a position."""
+def _outer(pivots, sums, rest, packed):
+    """Limbs (not normalised) of c s' + r c' over the packed pairs, a float64 product a position."""
     c, s, r = (_limbs.from_integers(vector).astype(np.float64) for vector in (pivots, sums, rest))
-    left, right = {}, {}
+    left, right = collections.defaultdict(list), collections.defaultdict(list)
     for one, other in ((c, s), (r, c)):
         for a, x in enumerate(one):
             for b, y in enumerate(other):
-                left.setdefault(a + b, []).append(x)
-                right.setdefault(a + b, []).append(y)
-    if not left:
-        return np.zeros((0, len(sums) ** 2), dtype=np.int64)
-    out = np.empty((len(left), len(sums) ** 2), dtype=np.int64)
+                left[a + b].append(x)
+                right[a + b].append(y)
+    out = np.zeros((len(left), len(packed)), dtype=np.int64)
     for position in left:
-        out[position] = (np.array(left[position]).T @ np.array(right[position])).ravel()
-    return _limbs.normalise(out)
+        product = np.array(left[position]).T @ np.array(right[position])
+        out[position] = product.ravel()[packed]
+    return out
 
 
 @functools.lru_cache(maxsize=8)
@@ -178,6 +190,9 @@ class ExactDiagonal(_ExactSums):
     @staticmethod
     def _pair(exponents):
         return 2 * exponents
+
+    def _entries(self, keep):
+        return np.concatenate([[0], keep + 1, keep + 1 + self.n_columns])
 
     @staticmethod
     def _sums(blocks, scales, rows, weights):

@@ -178,6 +178,19 @@ class LearnedRows:
             return self.sums.digest()
         return self.sums.digest() + self.unweighted.digest()
 
+    def without_columns(self, columns):
+        """The sums as if X never had some columns; fingerprints, which know them, are dropped."""
+
+        def narrow(sums):
+            if sums is None:
+                return None
+            return GroupedSums({k: v.without_columns(columns) for k, v in sums.cells.items()})
+
+        exponents = np.delete(self.exponents, columns)
+        return LearnedRows(
+            self.kind, exponents, narrow(self.sums), narrow(self.unweighted), None, None
+        )
+
     def without_fingerprints(self):
         """The sums alone."""
         return dataclasses.replace(self, fingerprints=None, key=None)

@@ -93,6 +93,7 @@ class PCA(ExactUnlearnerMixin, decomposition.PCA):
     """
 
     _unlearner_tags = UnlearnerTags(kind="exact", needs_y=False)
+    _columns_free = True
     _parameter_constraints: dict = {
         **decomposition.PCA._parameter_constraints,
         "track_rows": ["boolean"],

@@ -5,20 +5,34 @@ Knows no statistics: rows in, numeric columns and groups out, and the table put 
 
 import dataclasses
 import warnings
-from numbers import Integral, Number
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import OneToOneFeatureMixin
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._sklearn_compat import num_samples
-from skunlearn._statistics._hashing import label_words
+from skunlearn.feature_unlearning._groups import (
+    UNKNOWN,
+    codes_among,
+    read_groups,
+    sensitive_values,
+    value_columns,
+)
+from skunlearn.feature_unlearning._tables import (
+    as_table,
+    columns_with_atoms,
+    holds_numbers,
+    is_frame,
+    num_columns,
+    numeric_block,
+    shown,
+)
 
-FLOATS = [np.float64, np.float32]
-UNKNOWN = -1  # code of a row whose sensitive features are missing
-_SHOWN = 10  # names, groups or columns that a message lists
-_SAMPLE = 2048  # rows that are searched for atoms
+_NOT_NUMERIC = (
+    "sensitive columns that are not numeric are kept (keep_sensitive=True), of which there are no "
+    "moments"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,89 +63,21 @@ class Columns:
     external: int = 0
 
     @property
+    def moved_in(self):
+        """Columns of X that the map moves."""
+        return [self.numeric[i] for i in self.moved]
+
+    @property
     def plain(self):
         """Whether all that goes out is numeric."""
         return self.out == self.numeric
 
-
-def shown(items):
-    """A list for a message, cut where it gets long."""
-    items = list(items)
-    more = f", … ({len(items)} in all)" if len(items) > _SHOWN else ""
-    return ", ".join(str(item) for item in items[:_SHOWN]) + more
-
-
-# -- tables: pandas-like objects and arrays, one way to read both ---------------------------------
-
-
-def is_frame(X):
-    """Whether X has columns of its own types."""
-    return hasattr(X, "columns") and getattr(X, "ndim", 2) == 2
-
-
-def take(X, columns):
-    """Some columns of a frame or an array."""
-    columns = list(columns)
-    return X.iloc[:, columns] if hasattr(X, "iloc") else X[:, columns]
-
-
-def as_table(estimator, X, reset, allow_empty=False):
-    """Check names and number of columns; frames stay frames, all else becomes an array."""
-    if is_frame(X):
-        return validate_data(estimator, X, reset=reset, skip_check_array=True)
-    if isinstance(X, (list, tuple)) and any(_has_text(row) for row in X):
-        X = np.array(X, dtype=object)  # numpy would turn the numbers beside text into text
-    return validate_data(
-        estimator,
-        X,
-        reset=reset,
-        dtype=None,
-        ensure_all_finite=False,
-        ensure_min_samples=0 if allow_empty else 1,
-    )
-
-
-def _has_text(row):
-    return isinstance(row, (list, tuple)) and any(isinstance(value, str) for value in row)
-
-
-def numeric_block(estimator, X, columns, allow_empty=False):
-    """Some columns as floats; an error names the first column that holds no numbers."""
-    block = take(X, columns)
-    try:
-        return check_array(
-            block,
-            dtype=FLOATS,
-            ensure_min_samples=0 if allow_empty else 1,
-            input_name="X",
-            estimator=estimator,
-        )
-    except ValueError as error:
-        culprit = next((j for j in columns if not _converts(take(X, [j]))), None)
-        if culprit is None:
-            raise
-        name = X.columns[culprit] if is_frame(X) else culprit
-        raise ValueError(
-            f"Column {name!r} holds values that are no numbers ({error}), and "
-            f"{type(estimator).__name__} moves numbers only. Name it in sensitive_columns if it "
-            "is sensitive; otherwise pass it around this step with a ColumnTransformer."
-        ) from error
-
-
-def _converts(column):
-    try:
-        np.asarray(column).astype(np.float64)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def holds_numbers(X, column):
-    """Whether a column holds numbers by its type, or by each value where the type is object."""
-    values = np.asarray(take(X, [column]))
-    if values.dtype.kind != "O":
-        return values.dtype.kind in "biuf"
-    return all(isinstance(value, Number) for value in values.ravel().tolist())
+    def of_width(self, n_columns):
+        """Adapt to a step before that changed the number of columns, none of them sensitive."""
+        if self.sensitive or n_columns == self.n_in:
+            return self
+        everything = tuple(range(n_columns))
+        return Columns(n_columns, (), everything, everything, everything, self.external)
 
 
 # -- sensitive columns ----------------------------------------------------------------------------
@@ -201,16 +147,16 @@ def choose_columns(estimator, X, sensitive_features):
     -------
     Columns
     """
-    name, selection, given = type(estimator).__name__, estimator.sensitive_columns, sensitive_features
+    selection, given = estimator.sensitive_columns, sensitive_features
     if selection is None and given is None:
         raise ValueError(
-            f"{name} does not know what to forget: name the sensitive columns of X with "
-            "sensitive_columns=[...], or pass the sensitive values to fit with "
+            f"{type(estimator).__name__} does not know what to forget: name the sensitive columns "
+            "of X with sensitive_columns=[...], or pass the sensitive values to fit with "
             "sensitive_features=... (sensitive_columns=[] changes nothing)."
         )
     refuse_both(estimator, given)
     sensitive = () if selection is None else resolve_columns(selection, X)
-    external = 0 if given is None else len(_value_columns(given))
+    external = 0 if given is None else len(value_columns(given))
     n_in = X.shape[1]
     moved = [j for j in range(n_in) if j not in sensitive]
     if not moved:
@@ -223,8 +169,13 @@ def choose_columns(estimator, X, sensitive_features):
     return Columns(n_in, sensitive, tuple(numeric), places, tuple(out), external)
 
 
+def inside(selection):
+    """Whether sensitive columns are looked for in X."""
+    return selection is not None and not (isinstance(selection, (list, tuple)) and not selection)
+
+
 def refuse_both(estimator, sensitive_features):
-    """Two sources for one thing are one too many."""
+    """Refuse two sources for one thing."""
     if estimator.sensitive_columns is not None and sensitive_features is not None:
         raise ValueError(
             f"Got sensitive_features beside sensitive_columns={estimator.sensitive_columns!r}: "
@@ -232,144 +183,7 @@ def refuse_both(estimator, sensitive_features):
         )
 
 
-# -- groups ---------------------------------------------------------------------------------------
-
-
-def _value_columns(values):
-    """Columns of the keyword ``sensitive_features`` as one-dimensional arrays."""
-    if is_frame(values):
-        return [np.asarray(take(values, [j])).ravel() for j in range(values.shape[1])]
-    if isinstance(values, (list, tuple)):
-        depth = 2 if len(values) and isinstance(values[0], (list, tuple)) else 1
-        text = any(isinstance(v, str) for row in values for v in (row if depth == 2 else [row]))
-        values = np.array(values, dtype=object) if text else np.asarray(values)
-    values = np.asarray(values)
-    if values.ndim == 1:
-        return [values]
-    if values.ndim == 2 and values.shape[1]:
-        return list(values.T)
-    raise ValueError(
-        f"Got sensitive_features of shape {values.shape}, expected (n_samples,) or "
-        "(n_samples, n_columns)."
-    )
-
-
-def sensitive_values(X, sensitive_features, columns):
-    """The sensitive values of some rows: a list of one-dimensional arrays."""
-    if not columns.external:
-        return [np.asarray(take(X, [j])).ravel() for j in columns.sensitive]
-    values = _value_columns(sensitive_features)
-    lengths = {len(column) for column in values}
-    if lengths != {num_samples(X)} or len(values) != columns.external:
-        raise ValueError(
-            f"Got sensitive_features of {len(values)} columns and {lengths.pop()} rows, expected "
-            f"{columns.external} columns, as at fit, and {num_samples(X)} rows, as X has."
-        )
-    return values
-
-
-def _label(value):
-    """A canonical Python value: whole numbers as int, whatever the type of the column."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return str(value) if isinstance(value, str) else value
-
-
-def _is_missing(value):
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
-
-
-def _factorise(values):
-    """Codes and distinct labels of one column; missing values have the code -1."""
-    if values.dtype.kind in "biufUS":
-        labels, codes = np.unique(values, return_inverse=True)
-        labels = labels.tolist()
-    else:
-        seen = {}
-        codes = np.array([seen.setdefault(v, len(seen)) for v in values.tolist()], dtype=np.intp)
-        labels = list(seen)
-    recode, distinct = np.empty(len(labels), dtype=np.intp), {}
-    for i, value in enumerate(labels):
-        if _is_missing(value):
-            recode[i] = UNKNOWN
-        else:
-            recode[i] = distinct.setdefault(_label(value), len(distinct))
-    return recode[codes] if len(labels) else codes.astype(np.intp), list(distinct)
-
-
-def read_groups(values, n_rows):
-    """Group of each row: the combination of its sensitive values.
-
-    Parameters
-    ----------
-    values : list of ndarray of shape (n_rows,)
-        One a sensitive column; an empty list is one group, ``()``.
-
-    Returns
-    -------
-    codes : ndarray of shape (n_rows,), int
-        Position in `groups`, or -1 where a sensitive value is missing.
-    groups : list of tuple
-        The observed combinations, as Python values.
-    words : ndarray of shape (n_rows, n_columns), uint64
-        What fingerprints hash of the sensitive values.
-    """
-    codes, missing = np.zeros(n_rows, dtype=np.int64), np.zeros(n_rows, dtype=bool)
-    words = np.zeros((n_rows, len(values)), dtype=np.uint64)
-    groups = [()]
-    for i, column in enumerate(values):
-        column_codes, labels = _factorise(column)
-        missing |= column_codes < 0
-        labels.append(None)  # stands last, where the code -1 of a missing value points
-        words[:, i] = label_words(np.array(labels, dtype=object))[column_codes]
-        n = len(labels)
-        observed, codes = np.unique(codes * n + column_codes % n, return_inverse=True)
-        groups = [(*groups[joint // n], labels[joint % n]) for joint in observed.tolist()]
-    codes[missing] = UNKNOWN
-    used = np.unique(codes[~missing])
-    codes[~missing] = np.searchsorted(used, codes[~missing])
-    return codes, [groups[code] for code in used.tolist()], words
-
-
-def in_order(groups):
-    """Groups sorted by value where they compare, else by type and text."""
-    try:
-        return sorted(groups)
-    except TypeError:
-        return sorted(groups, key=lambda group: [(type(v).__name__, repr(v)) for v in group])
-
-
-def codes_among(known, codes, groups):
-    """Codes of rows relative to the groups of the fit; a group never seen is refused."""
-    places = {group: i for i, group in enumerate(known)}
-    new = [group for group in groups if group not in places]
-    if new:
-        raise ValueError(
-            f"Got rows of the group {shown(new)}, which fit has never seen. Known groups: "
-            f"{shown(known)}. Fit with rows of it, or merge it with a known group beforehand."
-        )
-    return np.array([places[group] for group in groups] + [UNKNOWN])[codes]
-
-
 # -- atoms ----------------------------------------------------------------------------------------
-
-
-def columns_with_atoms(X):
-    """Positions of columns that take the same values again and again, in a sample of the rows.
-
-    An atom is a value that a tenth of the rows share (and ten rows at least); a column also
-    counts if its values are taken by four rows each on average. Constant columns have none.
-    """
-    sample = X[np.unique(np.linspace(0, len(X) - 1, min(len(X), _SAMPLE)).astype(int))]
-    n_rows, found = len(sample), []
-    for j, column in enumerate(sample.T):
-        counts = np.unique(column, return_counts=True)[1]
-        if len(counts) > 1 and (
-            counts.max() >= max(0.1 * n_rows, 10) or 4 * len(counts) <= n_rows
-        ):
-            found.append(j)
-    return found
 
 
 def warn_of_atoms(name, names):
@@ -389,25 +203,40 @@ def warn_of_atoms(name, names):
 
 
 class SensitiveTransformerMixin(OneToOneFeatureMixin):
-    """Transformers with `sensitive_columns` and `keep_sensitive`, after a fit that sets `_columns`."""
+    """Transformers with `sensitive_columns` and `keep_sensitive`, whose fit sets `_columns`."""
 
     def _read(self, request, reset):
-        """Rows to learn or to forget: numeric block, codes, groups, words, roles of the columns."""
+        """Read rows to learn or to forget: numeric block, codes, groups, words, roles."""
         X = as_table(self, request.X, reset, allow_empty=not reset)
-        given = request.sensitive_features
-        columns = choose_columns(self, X, given) if reset else self._columns
-        if not reset:
-            self._check_source(given)
-        numeric = numeric_block(self, X, columns.numeric, allow_empty=not reset)
-        values = sensitive_values(X, given, columns)
-        codes, groups, words = read_groups(values, len(numeric))
-        if (codes == UNKNOWN).any():
-            raise ValueError(
-                f"The sensitive features of {np.count_nonzero(codes == UNKNOWN)} rows are missing "
-                "(NaN or None). Leave these rows out, or give the missing value a label of its "
-                'own, such as "unknown": then it is a group like the others.'
-            )
+        if reset:
+            columns = choose_columns(self, X, request.sensitive_features)
+        else:
+            columns = self._columns
+            self._check_source(request.sensitive_features)
+        numeric, codes, groups, words = self._read_as(X, request, columns, reset)
+        if reset and len(groups) > 1:
+            self._look_for_atoms(numeric, columns)
         return numeric, codes, groups, words, columns
+
+    def _read_as(self, X, request, columns, reset):
+        """Read a checked table in columns of known roles."""
+        numeric = numeric_block(self, X, columns.numeric, allow_empty=not reset)
+        values = sensitive_values(X, request.sensitive_features, columns)
+        codes, groups, words = read_groups(values, len(numeric))
+        n_missing = np.count_nonzero(codes == UNKNOWN)
+        if n_missing:
+            raise ValueError(
+                f"The sensitive features of {n_missing} rows are missing (NaN or None). Leave "
+                "these rows out, or give the missing value a label of its own, such as "
+                '"unknown": then it is a group like the others.'
+            )
+        return numeric, codes, groups, words
+
+    def _look_for_atoms(self, numeric, columns):
+        found = columns_with_atoms(numeric[:, list(columns.moved)])
+        if found:
+            names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(columns.n_in)])
+            warn_of_atoms(type(self).__name__, [names[columns.moved_in[i]] for i in found])
 
     def _check_source(self, sensitive_features):
         """Refuse sensitive values that do not come from where they came from at fit."""
@@ -425,7 +254,9 @@ class SensitiveTransformerMixin(OneToOneFeatureMixin):
     def _without_sensitive(self, X):
         """Whether X comes without the sensitive columns that fit found in it."""
         columns = self._columns
-        if columns.external or not columns.sensitive or num_columns(X) is None:
+        if columns.external or not columns.sensitive:
+            return False
+        if len(columns.out) == columns.n_in:  # they are kept, and cannot be made up
             return False
         if num_columns(X) != columns.n_in - len(columns.sensitive):
             return False
@@ -434,8 +265,42 @@ class SensitiveTransformerMixin(OneToOneFeatureMixin):
             return list(X.columns) == list(expected)
         return True
 
+    def _locate(self, X, sensitive_features):
+        """Check rows to transform; give the table, its numeric block, and the rows' groups."""
+        columns = self._columns
+        if self.on_missing == "posterior" and self._without_sensitive(X):
+            X = X if is_frame(X) else check_array(X, dtype=None, ensure_all_finite=False)
+            numeric = numeric_block(self, X, range(X.shape[1]))
+            codes = np.full(len(numeric), UNKNOWN)
+        else:
+            X = as_table(self, X, reset=False)
+            numeric = numeric_block(self, X, columns.numeric)
+            if columns.external and sensitive_features is None:
+                codes = np.full(len(numeric), UNKNOWN)
+            else:
+                self._check_source(sensitive_features)
+                values = sensitive_values(X, sensitive_features, columns)
+                codes, groups, _ = read_groups(values, len(numeric))
+                codes = codes_among(self.groups_, codes, groups)
+        missing = np.count_nonzero(codes == UNKNOWN)
+        if missing and self.on_missing == "error":
+            raise ValueError(
+                f"The sensitive features of {missing} rows are missing, and each group has a map "
+                "of its own: pass them to transform (sensitive_features=..., or within X), "
+                'or choose on_missing="posterior", which is weak.'
+            )
+        if missing:
+            warnings.warn(
+                f"The sensitive features of {missing} rows are missing: these rows take the mean "
+                "of the groups' maps under P(z|x). That is weak: much of what tells the groups "
+                "apart stays. Measure it with skunlearn.metrics.leakage_score.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return X, numeric, codes
+
     def _assemble(self, X, numeric):
-        """The table that goes out: an array, or a copy of X where non-numeric columns are kept."""
+        """Make the table that goes out: an array, or a copy of X if it keeps other things."""
         columns = self._columns
         if columns.plain:
             return numeric
@@ -463,8 +328,27 @@ class SensitiveTransformerMixin(OneToOneFeatureMixin):
         check_is_fitted(self)
         return super().get_feature_names_out(input_features)[list(self._columns.out)]
 
+    # -- in a pipeline, by protocol ----------------------------------------------------------
 
-def num_columns(X):
-    """Number of columns of a table, None where it has none."""
-    shape = np.shape(X)
-    return shape[1] if len(shape) == 2 else None
+    def _front(self, request, reset):
+        """Numeric columns that go out, the group of each row, and what `_derive` needs to know."""
+        if not reset and not is_frame(request.X) and not inside(self.sensitive_columns):
+            # Behind another step, which has checked X: ours will be as wide as what that puts out.
+            X = check_array(
+                request.X, dtype=None, ensure_all_finite=False, ensure_min_samples=0
+            )
+            columns = choose_columns(self, X, request.sensitive_features)
+            numeric, codes, groups, _ = self._read_as(X, request, columns, reset)
+        else:
+            numeric, codes, groups, _, columns = self._read(request, reset)
+        if not columns.plain:
+            raise ValueError(_NOT_NUMERIC)
+        return numeric, [groups[code] for code in codes.tolist()], {"columns": columns}
+
+    def _moments_refusal(self, request):
+        """Why a pipeline cannot carry on with moments of what goes out, or None."""
+        if not self.keep_sensitive or self.sensitive_columns is None:
+            return None
+        X = request.X if is_frame(request.X) else np.asarray(request.X)
+        plain = all(holds_numbers(X, j) for j in resolve_columns(self.sensitive_columns, X))
+        return None if plain else _NOT_NUMERIC

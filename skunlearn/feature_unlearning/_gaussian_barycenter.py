@@ -1,34 +1,41 @@
 """Gaussian barycenter: groups made equal in mean and covariance, at the least displacement."""
 
-import warnings
+import itertools
 from numbers import Integral, Real
+from typing import ClassVar
 
 import numpy as np
-from scipy.linalg import solve_triangular
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._exact import ExactUnlearnerMixin, copy_fitted
 from skunlearn._sklearn_compat import Interval, check_weights, fit_context
 from skunlearn._statistics._learned import Rows
 from skunlearn._statistics._moments import merge
-from skunlearn._transport import barycenter_maps, range_basis, shrink_singular
 from skunlearn.base import Request, UnlearnerTags
 from skunlearn.feature_unlearning._base import (
-    UNKNOWN,
     SensitiveTransformerMixin,
-    as_table,
-    codes_among,
-    columns_with_atoms,
-    holds_numbers,
-    in_order,
-    numeric_block,
-    read_groups,
-    resolve_columns,
-    sensitive_values,
-    shown,
-    warn_of_atoms,
 )
+from skunlearn.feature_unlearning._groups import (
+    UNKNOWN,
+    in_order,
+)
+from skunlearn.feature_unlearning._laws import (
+    Laws,
+    costs,
+    moved_columns,
+    pool_small,
+    posterior_mean,
+    transport,
+)
+from skunlearn.feature_unlearning._tables import (
+    shown,
+)
+
+_OPTIONS = {
+    "small_groups": ("error", "pool", "shrink"),
+    "on_missing": ("error", "posterior"),
+}
 
 
 class GaussianBarycenter(
@@ -161,7 +168,7 @@ class GaussianBarycenter(
 
     _unlearner_tags = UnlearnerTags(kind="exact", needs_y=False)
     _private_attributes = ("_columns", "_group_costs")
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict] = {
         "sensitive_columns": "no_validation",
         "strength": [Interval(Real, 0, 1, closed="both")],
         "keep_sensitive": ["boolean"],
@@ -201,3 +208,253 @@ class GaussianBarycenter(
         self.max_iter = max_iter
         self.track_rows = track_rows
         self.resolution = resolution
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.string = tags.input_tags.categorical = True
+        tags.unlearner_tags.needs_sensitive = self.sensitive_columns is None
+        return tags
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, *, sensitive_features=None, sample_weight=None):
+        """Fit the maps from the exact moments of the groups.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Numeric columns without missing values, and the sensitive ones.
+        y : None
+            Ignored.
+        sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Sensitive values that are not in X, labels of any type.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If it is not said what is sensitive; if sensitive values or numbers are missing; if a
+            group is small and `small_groups` is "error".
+
+        Warns
+        -----
+        UserWarning
+            If columns to be moved take few values.
+        """
+        self._check_options()
+        return self._fit_exact(Request(X, None, sample_weight, sensitive_features))
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, *, sensitive_features=None, sample_weight=None):
+        """Learn more rows; the result equals one `fit` on all of them, on the same grid.
+
+        Parameters
+        ----------
+        X, y, sensitive_features, sample_weight
+            As in `fit`. Groups may be new; with ``small_groups="error"`` none may be small at any
+            time.
+
+        Returns
+        -------
+        self : object
+        """
+        self._check_options()
+        if hasattr(self, "groups_"):
+            self._check_maintained()
+        return self._partial_fit_exact(Request(X, None, sample_weight, sensitive_features))
+
+    def transform(self, X, *, sensitive_features=None):
+        """Move each row by the map of its group.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Columns as in `fit`.
+        sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+            The rows' sensitive values, if they came by keyword in `fit`.
+
+        Returns
+        -------
+        {ndarray, DataFrame} of shape (n_samples, n_features_out)
+            The sensitive columns are left out unless they are to be kept.
+
+        Raises
+        ------
+        ValueError
+            If a group was never seen in `fit`, or sensitive values are missing and `on_missing` is
+            "error".
+
+        Warns
+        -----
+        UserWarning
+            If sensitive values are missing and `on_missing` is "posterior".
+        """
+        check_is_fitted(self)
+        self._check_options()
+        X, numeric, codes = self._locate(X, sensitive_features)
+        moved = list(self._columns.moved)
+        out = numeric.copy()
+        out[:, moved] = self._move(numeric[:, moved], codes)
+        return self._assemble(X, out)
+
+    def to_sklearn(self):
+        """Give a copy for serving: no statistics of rows, fingerprints or keys.
+
+        Returns
+        -------
+        GaussianBarycenter
+            scikit-learn has no such transformer. It transforms, and cannot forget.
+        """
+        check_is_fitted(self)
+        return copy_fitted(self, type(self), self._private_attributes)
+
+    @property
+    def transport_cost_(self):
+        """E||X - X_hat||^2 over the rows learned, at the present strength."""
+        check_is_fitted(self)
+        return self.strength**2 * self.full_transport_cost_
+
+    @property
+    def group_transport_costs_(self):
+        """The same in each group."""
+        check_is_fitted(self)
+        return self.strength**2 * self._group_costs
+
+    # -- learning ----------------------------------------------------------------------------
+
+    def _check_options(self):
+        for name, allowed in _OPTIONS.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"Got {name}={getattr(self, name)!r}, expected one of {allowed}.")
+        if self.shrinkage != "oas" and isinstance(self.shrinkage, str):
+            raise ValueError(
+                f'Got shrinkage={self.shrinkage!r}, expected "oas" or a float in (0, 1].'
+            )
+        if not 0 <= self.strength <= 1:
+            raise ValueError(f"Got strength={self.strength!r}, expected a float in [0, 1].")
+
+    def _check_rows(self, request, reset):
+        numeric, codes, groups, words, columns = self._read(request, reset)
+        rows = Rows(
+            numeric,
+            weights=check_weights(request.sample_weight, numeric),
+            keys=[(None, group, None) for group in groups],
+            codes=codes,
+            content=(words,),
+        )
+        return rows, {"columns": columns}
+
+    def _derive(self, moments, info):
+        by_group = moments.by("group")
+        groups = in_order(by_group)
+        parts = [by_group[group] for group in groups]
+        columns = info["columns"].of_width(moments.pooled.n_features)
+        small = self._small(groups, parts)
+        units = np.arange(len(groups))
+        if small.any() and self.small_groups == "pool":
+            units = np.where(small, 0, np.cumsum(~small))
+        shared = [
+            [p for p, u in zip(parts, units, strict=True) if u == v] for v in np.unique(units)
+        ]
+        own = Laws.of(parts, columns.moved)
+        laws = Laws.of([merge(part) for part in shared], columns.moved)
+        plan = transport(
+            laws,
+            np.flatnonzero(small) if self.small_groups == "shrink" else units[:0],
+            shrinkage=self.shrinkage,
+            tol=self.tol,
+            max_iter=self.max_iter,
+        )
+        units = np.searchsorted(np.unique(units), units)
+        maps, starts = plan.maps[units], laws.means[units]
+        group_costs = costs(own, maps, starts, plan.mean)
+        return {
+            "groups_": groups,
+            "group_weights_": own.weights,
+            "group_means_": starts,
+            "maps_": maps,
+            "barycenter_mean_": plan.mean,
+            "barycenter_covariance_": plan.covariance,
+            "full_transport_cost_": float(own.weights @ group_costs),
+            "rank_deficient_groups_": _where(groups, np.isin(units, plan.shrunk_groups)),
+            "small_groups_": _where(groups, small),
+            "sensitive_columns_": np.array(columns.sensitive, dtype=np.intp),
+            "n_iter_": max(plan.n_iter, 1),
+            "_columns": columns,
+            "_group_costs": group_costs,
+        }
+
+    def _small(self, groups, parts):
+        """Which groups are treated as small, those included that are pooled with them."""
+        empty = _where(groups, [not part.weight > 0 for part in parts])
+        if empty:
+            raise ValueError(
+                f"The sample weights of {shown(empty)} are all 0: leave these rows out."
+            )
+        sizes = np.array([part.n_rows for part in parts])
+        small = (sizes < self.min_group_size) & (len(groups) > 1)
+        if small.any() and self.small_groups == "error":
+            named = [f"{group} ({size} rows)" for group, size in zip(groups, sizes, strict=True)]
+            raise ValueError(
+                f"Groups with fewer than min_group_size={self.min_group_size} rows: "
+                f'{shown(_where(named, small))}. Give them one common map (small_groups="pool") or '
+                'a shrunk covariance ("shrink"), lower min_group_size, or merge labels beforehand; '
+                "a continuous variable has to be binned."
+            )
+        if small.any() and self.small_groups == "pool":
+            return pool_small(sizes, small, self.min_group_size)
+        return small
+
+    # -- moving ------------------------------------------------------------------------------
+
+    def _move(self, X, codes):
+        """Rows of the columns to be moved, at the present strength."""
+        law = self.maps_, self.group_means_, self.barycenter_mean_
+        active, out = moved_columns(*law), X.copy()
+        if self.strength == 0 or not active.any():
+            return out
+        order = np.argsort(codes, kind="stable")
+        bounds = np.searchsorted(codes[order], np.arange(UNKNOWN, len(self.groups_) + 1))
+        for z, (first, last) in enumerate(itertools.pairwise(bounds), start=UNKNOWN):
+            rows = order[first:last]
+            if len(rows):
+                x = X[rows].astype(np.float64)
+                image = self._expected(x) if z == UNKNOWN else self._image(x, z)
+                moved = (1 - self.strength) * x + self.strength * image
+                out[np.ix_(rows, active)] = moved[:, active]
+        return out
+
+    def _image(self, X, z):
+        return self.barycenter_mean_ + (X - self.group_means_[z]) @ self.maps_[z]
+
+    def _expected(self, X):
+        images = np.stack([self._image(X, z) for z in range(len(self.groups_))])
+        law = self.barycenter_mean_, self.barycenter_covariance_, self.maps_, self.group_weights_
+        return posterior_mean(images, *law)
+
+    # -- in a pipeline -----------------------------------------------------------------------
+
+    def _push(self, attributes, moments):
+        """Moments of what goes out: each group moved by its map, at the present strength."""
+        maps, starts = attributes["maps_"], attributes["group_means_"]
+        mean, columns, t = attributes["barycenter_mean_"], attributes["_columns"], self.strength
+        active = moved_columns(maps, starts, mean)
+        if t == 0 or not active.any():
+            return moments
+        places, n = np.array(columns.moved)[active], len(columns.numeric)
+        eye, pushed = np.eye(len(places)), {}
+        for group, full, start in zip(attributes["groups_"], maps, starts, strict=True):
+            inner = full[np.ix_(active, active)]
+            matrix, offset = np.eye(n), np.zeros(n)
+            matrix[np.ix_(places, places)] = (1 - t) * eye + t * inner
+            offset[places] = t * (mean[active] - inner @ start[active])
+            pushed[group] = matrix, offset
+        return moments.affine_by_group(pushed)
+
+
+def _where(items, mask):
+    return [item for item, chosen in zip(items, mask, strict=True) if chosen]

@@ -9,6 +9,7 @@ class LeastSquaresMixin(ExactUnlearnerMixin):
     """Regressors on the joint moments of [X | Y]; a subclass gives `_coefficients`."""
 
     _target = "numeric"
+    _columns_free = True
 
     def _check_supported(self):
         if self.positive:

@@ -90,6 +90,8 @@ class UnlearnableRidgeCV(LeastSquaresMixin, MultiOutputMixin, RegressorMixin, Li
     422
     """
 
+    _columns_free = False  # the fold of a row is a hash of all its columns
+
     _parameter_constraints: dict = {
         "alphas": ["array-like"],
         "fit_intercept": ["boolean"],

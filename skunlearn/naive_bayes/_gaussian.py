@@ -74,6 +74,7 @@ class GaussianNB(ExactUnlearnerMixin, naive_bayes.GaussianNB):
     """
 
     _kind = "diagonal"
+    _columns_free = True
     _target = "class"
     _parameter_constraints: dict = {
         **naive_bayes.GaussianNB._parameter_constraints,

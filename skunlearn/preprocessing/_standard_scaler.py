@@ -71,6 +71,7 @@ class StandardScaler(ExactUnlearnerMixin, preprocessing.StandardScaler):
     """
 
     _kind = "diagonal"
+    _columns_free = True
     _unlearner_tags = UnlearnerTags(kind="exact", needs_y=False)
     _parameter_constraints: dict = {
         **preprocessing.StandardScaler._parameter_constraints,

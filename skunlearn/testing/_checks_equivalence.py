@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 
+from skunlearn.testing._checks_requests import outcome_of_few_rows
 from skunlearn.testing._checks_setup import (
     Sample,
     applies_to,
@@ -278,8 +279,6 @@ def check_replace(name, estimator):
 @applies_to("exact")
 def check_refused_where_fit_raises(name, estimator):
     """A request is carried out if and only if a fit on what remains would be."""
-    from skunlearn.testing._checks_requests import outcome_of_few_rows
-
     sample = make_sample(estimator)
     for rows in ([0], [0, 1], [0, 3], [0, 1, 2], [0, 3, 6]):
         found = outcome_of_few_rows(estimator, sample, np.array(rows))
