@@ -187,6 +187,24 @@ class UnlearnerMixin:
     -----
     Further hooks: `_unlearner_tags` (a class attribute), `_unlearn_refusal()` (why this
     configuration cannot forget, or None) and `_count_missing(forget)`.
+
+    Examples
+    --------
+    A model of the mean that can forget, with the one method it needs:
+
+    >>> import numpy as np
+    >>> from sklearn.base import BaseEstimator, RegressorMixin
+    >>> from skunlearn.base import UnlearnerMixin
+    >>> class Mean(UnlearnerMixin, RegressorMixin, BaseEstimator):
+    ...     def fit(self, X, y):
+    ...         self.total_, self.n_ = sum(y), len(y)
+    ...         return self
+    ...     def predict(self, X):
+    ...         return np.full(len(X), self.total_ / self.n_)
+    ...     def _prepare_unlearn(self, forget, learn=None):
+    ...         return {"total_": self.total_ - sum(forget.y), "n_": self.n_ - len(forget)}
+    >>> Mean().fit([[0], [1], [2]], [1, 2, 9]).unlearn([[2]], [9]).predict([[5]])
+    array([1.5])
     """
 
     _unlearner_tags = UnlearnerTags()

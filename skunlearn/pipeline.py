@@ -225,6 +225,22 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
             passed = {name: params[name] for name in wanted}
         return self.transform(X, **passed)
 
+    @available_if(lambda self: hasattr(self._final_estimator, "fit_predict"))
+    def fit_predict(self, X, y=None, **params):
+        """Fit and predict as scikit-learn does; such a pipeline keeps no ledger and cannot forget.
+
+        Parameters
+        ----------
+        X, y, **params
+            As in scikit-learn.
+
+        Returns
+        -------
+        ndarray
+        """
+        self._forget_everything()
+        return super().fit_predict(X, y, **params)
+
     # -- forgetting --------------------------------------------------------------------------
 
     def unlearn(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
 import skunlearn
@@ -53,6 +54,11 @@ def test_unlearning_contract(estimator, check, monkeypatch):
 def test_every_public_estimator_is_in_the_registry(room):
     missing = _public_estimators(room) - {type(estimator) for estimator in unlearners()}
     assert not missing, f"add {missing} to skunlearn/testing/_registry.py"
+
+
+@pytest.mark.parametrize("estimator", unlearners(), ids=repr)
+def test_array_api_support_is_off(estimator):
+    assert not get_tags(estimator).array_api_support
 
 
 @pytest.mark.parametrize("estimator", unlearners(), ids=repr)

@@ -226,6 +226,16 @@ def keep(how):
     return fit
 
 
+def shrink(self, original, X, y=None, **rest):
+    original(X, y, **rest)
+    self.coef_ = 0.999 * self.coef_
+    return self
+
+
+def as_column(self, original, X, y=None, **rest):
+    return original(X, np.reshape(y, (len(y), -1)), **rest)
+
+
 def lose_output(self, original, X, y=None, **rest):
     original(X, y, **rest)
     self.__dict__.pop("_sklearn_output_config", None)
@@ -382,6 +392,8 @@ BROKEN = {
         scaler(fit=ignore_weights, unlearn=ignore_weights),
     ],
     "check_forget_a_class": [classifier(unlearn=keep_classes)],
+    "check_new_class": [classifier(replace=lambda self, original, old, new: self)],
+    "check_weights_in_a_later_batch": [ridge(unlearn=drift_if(is_given("sample_weight")))],
     "check_large_offset": [
         scaler(unlearn=drift_if(lambda s, X, *_: np.mean(X) > 1e5)),
         scaler(fit=lambda s, f, X, *a, **k: f(np.float32(X), *a, **k), unlearn=accept_all),
@@ -460,6 +472,7 @@ BROKEN = {
         ridge(to_sklearn=lambda self, original: drift(original())),
         ridge(to_sklearn=share_memory),
     ],
+    "check_equals_scikit_learn": [ridge(fit=shrink, unlearn=shrink), ridge(fit=as_column, unlearn=as_column)],
     "check_set_output": [scaler(unlearn=lose_output)],
     "check_copies_are_independent": [_InPlace()],
 }

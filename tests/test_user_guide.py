@@ -37,8 +37,11 @@ def _run_doctest(source, namespace, path, line):
     try:
         runner.run(test, clear_globs=False)
     except doctest.DocTestFailure as failure:
-        where = f"{path.name}, line {line + failure.example.lineno + 1}"
-        raise AssertionError(f"{where}: expected {failure.example.want!r}, got {failure.got!r}") from None
+        example = failure.example
+        raise AssertionError(
+            f"{path.name}, line {line + example.lineno + 1}: expected {example.want!r}, got "
+            f"{failure.got!r}"
+        ) from None
     except doctest.UnexpectedException as failure:
         raise failure.exc_info[1] from None
     namespace.update(test.globs)
@@ -54,14 +57,10 @@ def test_python_blocks_run(path, request, tmp_path, monkeypatch):
     blocks = BLOCK.findall(text)
     assert text.count("```python") == len(blocks), "a ```python block is not closed, or is indented"
     monkeypatch.chdir(tmp_path)  # what a block writes stays out of the checkout
-    needs_data = any(DATA.search(block) for block in blocks)
-    if needs_data and not run_page(path, has_data=False):
-        request.getfixturevalue("data_home")  # skips, with the reason, where there are no data
-    if needs_data:
-        request.getfixturevalue("data_home")
-        assert run_page(path, has_data=True) == len(blocks)
-    else:
-        assert run_page(path, has_data=True) == len(blocks)
+    if any(DATA.search(block) for block in blocks):
+        run_page(path, has_data=False)  # what stands before the data runs anyway
+        request.getfixturevalue("data_home")  # skips, with the reason, where there are none
+    assert run_page(path, has_data=True) == len(blocks)
 
 
 @pytest.mark.parametrize(

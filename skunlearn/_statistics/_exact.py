@@ -220,10 +220,10 @@ class ExactDiagonal(_ExactSums):
 def _diagonal_chunk(blocks, scales, weights):
     """Exact products {position: [weight, sums..., squares...]} of at most GENERAL_ROWS rows."""
     p = sum(block.shape[1] for block in blocks)
-    products = collections.defaultdict(lambda: np.zeros(1 + 2 * p))
+    products = collections.defaultdict(lambda: np.zeros(1 + 2 * p, dtype=np.int64))
     weight_digits = split(weights.copy(), digits_needed(np.abs(weights).max(initial=0.0)))
     for position, digit in enumerate(weight_digits):
-        products[position][0] += digit.sum()
+        products[position][0] += int(digit.sum())
     first = 1
     for block, scale in zip(blocks, scales, strict=True):
         width = block.shape[1]
@@ -237,9 +237,10 @@ def _diagonal_chunk(blocks, scales, weights):
         digits = split(values, digits_needed(np.abs(values).max(initial=0.0)))
         left = digits if (weights == 1).all() else weighted_digits(repeated, digits)
         for a, one in enumerate(left):
-            products[a][first : first + width] += add_up(one)
+            products[a][first : first + width] += add_up(one).astype(np.int64)
             for b, other in enumerate(digits):
-                products[a + b][first + p : first + p + width] += add_up(one * other)
+                square = add_up(one * other).astype(np.int64)
+                products[a + b][first + p : first + p + width] += square
         first += width
     return products
 

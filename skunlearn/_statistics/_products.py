@@ -59,7 +59,7 @@ class Accumulator:
         self.flushes = 0
 
     def add(self, products):
-        """Add exact float64 products {position: array}."""
+        """Add exact integer products {position: array}, of size up to 2**54 a position."""
         top = max(products) + 1
         if top > len(self.total):
             grown = np.zeros((top, self.size), dtype=np.int64)
@@ -68,8 +68,8 @@ class Accumulator:
         for position, product in products.items():
             flat = product.ravel() if self.take is None else product.ravel()[self.take]
             self.total[position] += flat.astype(np.int64)
-        self.flushes += 1
-        if self.flushes == 256:  # entries below 2**53, so sums stay below 2**62
+        self.flushes += len(products)
+        if self.flushes >= 128:  # sums stay below 2**62
             self.total = normalise(self.total)
             self.flushes = 0
 
@@ -116,7 +116,8 @@ def _two_digit_chunk(blocks, start, stop, scales, rows, buffers):
         lo -= magic_low
         hi *= 2.0**-BITS
         np.add(hi, lo, out=values)
-    products = [part.T @ part for part in (low, both, high)]
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite: the general way is taken
+        products = [part.T @ part for part in (low, both, high)]
     if not all((np.einsum("ii->i", product) < _SAFE).all() for product in products):
         return None
     return products
@@ -132,6 +133,7 @@ def _general_products(left, right):
             product = one.T @ other
             if sparse.issparse(product):
                 product = product.toarray()
+            product = product.astype(np.int64)  # the sum over many digits may pass 2**53
             if left is right and b > a:
                 product = product + product.T
             products[a + b] = products.get(a + b, 0) + product

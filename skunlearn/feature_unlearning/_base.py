@@ -334,9 +334,7 @@ class SensitiveTransformerMixin(OneToOneFeatureMixin):
         """Numeric columns that go out, the group of each row, and what `_derive` needs to know."""
         if not reset and not is_frame(request.X) and not inside(self.sensitive_columns):
             # Behind another step, which has checked X: ours will be as wide as what that puts out.
-            X = check_array(
-                request.X, dtype=None, ensure_all_finite=False, ensure_min_samples=0
-            )
+            X = check_array(request.X, dtype=None, ensure_all_finite=False, ensure_min_samples=0)
             columns = choose_columns(self, X, request.sensitive_features)
             numeric, codes, groups, _ = self._read_as(X, request, columns, reset)
         else:

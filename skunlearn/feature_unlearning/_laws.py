@@ -25,7 +25,7 @@ class Laws:
     weights : ndarray of shape (n_groups,)
         Shares of the weight of all rows.
     sizes : ndarray of shape (n_groups,)
-        Numbers of rows.
+        Weights: a row of weight 2 is two rows.
     """
 
     means: np.ndarray
@@ -42,7 +42,7 @@ class Laws:
             np.stack([part.mean[columns] for part in parts]),
             np.stack([part.covariance[np.ix_(columns, columns)] for part in parts]),
             weights / weights.sum(),
-            np.array([part.n_rows for part in parts]),
+            weights,
         )
 
 

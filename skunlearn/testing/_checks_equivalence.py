@@ -170,6 +170,32 @@ def check_forget_a_class(name, estimator):
         expect_same_model(model, refit(model, kept), sample, "forgetting a class differs")
 
 
+@applies_to("exact", "classifier", "not keeps_rows")
+def check_new_class(name, estimator):
+    """A row corrected to a class never seen, of a longer name too, equals a fit with it."""
+    for text, label in ((True, "much longer"), (False, 1000)):
+        sample = make_sample(estimator, text=text)
+        old, kept = sample.take(slice(4)), sample.take(slice(4, None))
+        new = old.changed(y=np.full(4, label))
+        model = fit(clone(estimator), sample)
+        model.replace(old.keywords(), new.keywords())
+        expected = refit(model, kept.then(new))
+        expect_same_model(model, expected, sample, f"replace and refit differ for y={label!r}")
+
+
+@applies_to("exact", "weights", "partial_fit", "not keeps_rows")
+def check_weights_in_a_later_batch(name, estimator):
+    """Weighted rows learned after rows without weights can be forgotten without a trace."""
+    sample = make_sample(estimator)
+    later = make_sample(estimator, 9, seed=9)
+    later = later.changed(sample_weight=np.arange(9) % 3 + 1.0)
+    model = fit(clone(estimator), sample)
+    start = refit(model, sample)
+    learn(model, later)
+    forget(model, later)
+    expect_same_model(model, start, sample, "learning and forgetting with weights leaves a trace")
+
+
 @applies_to("exact", "real")
 def check_large_offset(name, estimator):
     """Columns at 1e6 lose no digits: equal to a refit, close to one on a grid of its own."""

@@ -196,6 +196,42 @@ def _is_statistic(item, roots):
     return not hasattr(item, "get_params") or vars(item).get("_learned") is not None
 
 
+@applies_to("exact", "to_sklearn")
+def check_equals_scikit_learn(name, estimator):
+    """The unlearned model is the one that scikit-learn fits on the rows that remain."""
+    sample = make_sample(estimator)
+    samples = [sample]
+    if Traits.of(estimator).multi_output:
+        samples += [sample.changed(y=sample.y[:, None]), sample.changed(y=sample.X[:, :2] ** 2)]
+    for each in samples:
+        gone, kept = split(each)
+        model = forget(fit(clone(estimator), each), gone)
+        plain = clone(model.to_sklearn())
+        if type(plain).__module__.split(".")[0] != "sklearn":
+            return  # an estimator that scikit-learn does not have
+        fit(plain, kept)
+        found = _numbers_apart(learned_attributes(model), learned_attributes(plain))
+        found += _numbers_apart(outputs(model, each), outputs(plain, each))
+        expect_none(found, "unlearn and scikit-learn's fit differ")
+
+
+def _numbers_apart(ours, theirs, rtol=1e-6):
+    """What scikit-learn's model has in another shape, or in other numbers, or what we lack."""
+    found = []
+    for key, value in theirs.items():
+        if key not in ours:
+            found.append(f"{key} is missing")
+            continue
+        one, other = np.asarray(ours[key]), np.asarray(value)
+        if one.shape != other.shape or one.dtype.kind != other.dtype.kind:
+            found.append(f"{key}: {one.dtype} {one.shape} against {other.dtype} {other.shape}")
+        elif one.dtype.kind in "fiu":
+            scale = np.abs(other).max(initial=0.0)
+            if not np.allclose(one, other, rtol=rtol, atol=rtol * scale, equal_nan=True):
+                found.append(f"{key} differs by more than {rtol}")
+    return found
+
+
 @applies_to("transformer")
 def check_set_output(name, estimator):
     """set_output("pandas") works after unlearn as it did before."""
