@@ -51,7 +51,9 @@ def solve(matrix, rhs):
 def exact_ridge(X, y, alpha):
     """Coefficients of ridge regression with an intercept."""
     _, scatter = exact_moments(np.column_stack([X, y]))
-    gram = [[scatter[i][j] + (Fraction(alpha) if i == j else 0) for j in range(D)] for i in range(D)]
+    gram = [
+        [scatter[i][j] + (Fraction(alpha) if i == j else 0) for j in range(D)] for i in range(D)
+    ]
     return solve(gram, [scatter[i][D] for i in range(D)])
 
 
@@ -67,7 +69,7 @@ def error(found, exact):
 
 
 def axes_error(found, exact):
-    """The same for axes whose signs are free."""
+    """Return the same for axes whose signs are free."""
     return max(min(error(f, e), error(-f, e)) for f, e in zip(found, exact, strict=True))
 
 
@@ -81,7 +83,9 @@ def main():
         labels = (y > np.median(y)).astype(int)
         _, scatter = exact_scatter(X)
         axes = linalg.eigh(scatter)[1][:, ::-1].T
-        variances = np.array([np.diag(exact_scatter(X[labels == c])[1]) / (labels == c).sum() for c in (0, 1)])
+        variances = np.array(
+            [np.diag(exact_scatter(X[labels == c])[1]) / (labels == c).sum() for c in (0, 1)]
+        )
 
         def add(what, ours, theirs, offset=offset):
             rows.append({"attribute": what, "offset": offset, "ours": ours, "sklearn": theirs})
@@ -107,7 +111,10 @@ def main():
             add(name, *found)
         for name, models in (
             ("PCA.components_", (PCA(), sklearn.decomposition.PCA())),
-            ("PCA.components_, svd_solver=full", (PCA(), sklearn.decomposition.PCA(svd_solver="full"))),
+            (
+                "PCA.components_, svd_solver=full",
+                (PCA(), sklearn.decomposition.PCA(svd_solver="full")),
+            ),
         ):
             add(name, *(axes_error(m.fit(X).components_, axes) for m in models))
         models = GaussianNB(var_smoothing=0.0), sklearn.naive_bayes.GaussianNB(var_smoothing=0.0)

@@ -7,6 +7,7 @@ scikit-learn's time ours takes. ``--quick`` uses 50,000 rows.
 """
 
 import argparse
+import functools
 import statistics
 import time
 
@@ -69,6 +70,39 @@ def shares(model, X, y):
     return out
 
 
+def measure_ridge(n, add):
+    """Ridge: fit with and without tracking, then requests; returns the seconds of a request."""
+    X, y, _ = data(n)
+    peer = sklearn.linear_model.Ridge()
+    refit = best_of(lambda: peer.fit(X[FORGET:], y[FORGET:]), REPEATS)
+    for track in (False, True):
+        model = Ridge(track_rows=track)
+        ours = best_of(functools.partial(model.fit, X, y), REPEATS)
+        add(f"Ridge fit, track_rows={track}", n, ours, refit, faster=False)
+    seconds = request_seconds(model, X, y)
+    add(f"Ridge unlearn {FORGET} rows", n, seconds, refit, faster=True)
+    parts = shares(model, X[FORGET * REQUESTS :], y[FORGET * REQUESTS :])
+    print(f"n={n}, ms: " + ", ".join(f"{name} {ms:.3f}" for name, ms in parts.items()))
+    return seconds
+
+
+def measure_others(n, add):
+    """Measure the other estimators: fit, then requests."""
+    X, y, labels = data(n)
+    models = LinearRegression(track_rows=False), sklearn.linear_model.LinearRegression()
+    add("LinearRegression fit", n, *(best_of(lambda m=m: m.fit(X, y), 2) for m in models), False)
+    for ours, peer, target in (
+        (GaussianNB(), sklearn.naive_bayes.GaussianNB(), labels),
+        (StandardScaler(), sklearn.preprocessing.StandardScaler(), None),
+        (PCA(), sklearn.decomposition.PCA(), None),
+    ):
+        name = type(ours).__name__
+        fits = [best_of(functools.partial(m.fit, X, target), 2) for m in (ours, peer)]
+        add(f"{name} fit", n, *fits, faster=False)
+        seconds = request_seconds(ours, X, target)
+        add(f"{name} unlearn {FORGET} rows", n, seconds, fits[1], faster=True)
+
+
 def main():
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -83,32 +117,8 @@ def main():
         )
 
     for n in sizes:
-        X, y, labels = data(n)
-        peer = sklearn.linear_model.Ridge()
-        refit = best_of(lambda: peer.fit(X[FORGET:], y[FORGET:]), REPEATS)
-        for track in (False, True):
-            model = Ridge(track_rows=track)
-            ours = best_of(lambda: model.fit(X, y), REPEATS)
-            add(f"Ridge fit, track_rows={track}", n, ours, refit, faster=False)
-        unlearn[n] = request_seconds(model, X, y)
-        add(f"Ridge unlearn {FORGET} rows", n, unlearn[n], refit, faster=True)
-        parts = shares(model, X[FORGET * REQUESTS :], y[FORGET * REQUESTS :])
-        print(f"n={n}, ms: " + ", ".join(f"{name} {ms:.3f}" for name, ms in parts.items()))
-        if n == sizes[0]:
-            ours = best_of(lambda: LinearRegression(track_rows=False).fit(X, y), 2)
-            theirs = best_of(lambda: sklearn.linear_model.LinearRegression().fit(X, y), 2)
-            add("LinearRegression fit", n, ours, theirs, faster=False)
-            pairs = [
-                (GaussianNB(), sklearn.naive_bayes.GaussianNB(), labels),
-                (StandardScaler(), sklearn.preprocessing.StandardScaler(), None),
-                (PCA(), sklearn.decomposition.PCA(), None),
-            ]
-            for model, peer, target in pairs:
-                name = type(model).__name__
-                theirs = best_of(lambda p=peer, t=target: p.fit(X, t), 2)
-                ours = best_of(lambda m=model, t=target: m.fit(X, t), 2)
-                add(f"{name} fit", n, ours, theirs, faster=False)
-                add(f"{name} unlearn {FORGET} rows", n, request_seconds(model, X, target), theirs, True)
+        unlearn[n] = measure_ridge(n, add)
+    measure_others(sizes[0], add)
     large, small = sizes
     print(f"unlearn at n={large} takes {unlearn[large] / unlearn[small]:.2f} x that at n={small}")
     report("exact", rows, d=D, **versions("skunlearn", "numpy", "scipy", "scikit-learn"))

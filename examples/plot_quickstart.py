@@ -105,7 +105,9 @@ search = GridSearchCV(
 start = time.perf_counter()
 search.fit(X_train, y_train)
 chosen = search.best_params_["gaussianbarycenter__strength"]
-print(f"strength {chosen:.1f} chosen in {time.perf_counter() - start:.1f} s (parity <= {TOLERANCE})")
+print(
+    f"strength {chosen:.1f} chosen in {time.perf_counter() - start:.1f} s (parity <= {TOLERANCE})"
+)
 
 # %%
 # What is left of the sensitive column is measured by probes on rows that neither the map nor the

@@ -21,7 +21,6 @@ from skunlearn._statistics._learned import LearnedRows, Rows, numeric
 from skunlearn._statistics._rows import content_blocks
 from skunlearn.base import Request
 
-
 PASSED = ("sample_weight", "sensitive_features")
 
 
@@ -39,7 +38,7 @@ class Leaf:
         return self.params.get("sample_weight") is not None
 
 
-class NotAChain(ValueError):  # noqa: N818 - a finding, not an error the user sees
+class NotAChain(ValueError):
     """Why the steps are not a function of moments of the raw rows."""
 
 
@@ -81,7 +80,7 @@ class Chain:
         return cls(stateless, leaves)
 
     def routes(self):
-        """The paths of the steps, and the names of the parameters that each was given."""
+        """Return the paths of the steps, and the names of the parameters that each was given."""
         return tuple(
             [(leaf.path, _given(leaf.params)) for leaf in part]
             for part in (self.stateless, self.leaves)
@@ -218,12 +217,12 @@ def _check_leaf(leaf, first, last):
     unknown = set(leaf.params) - set(PASSED)
     if unknown:
         raise NotAChain(f"step {name} is given {sorted(unknown)[0]!r} at fit")
-    if hasattr(step, "_front") and not first and "sensitive_features" not in leaf.params:
-        if not _is_empty(step.sensitive_columns):
-            raise NotAChain(
-                f"step {name} takes sensitive columns behind another step: put it first, or route "
-                "sensitive_features to it"
-            )
+    reads_columns = hasattr(step, "_front") and "sensitive_features" not in leaf.params
+    if reads_columns and not first and not _is_empty(step.sensitive_columns):
+        raise NotAChain(
+            f"step {name} takes sensitive columns behind another step: put it first, or route "
+            "sensitive_features to it"
+        )
 
 
 def _is_empty(columns):
@@ -288,9 +287,11 @@ def routed_leaves(pipeline, routed, prefix=""):
 
 
 def shared_request(X, y, leaves):
-    """The rows with the weights and sensitive features that any step was given."""
+    """Return the rows with the weights and sensitive features that any step was given."""
     given = {
-        name: next((leaf.params[name] for leaf in leaves if leaf.params.get(name) is not None), None)
+        name: next(
+            (leaf.params[name] for leaf in leaves if leaf.params.get(name) is not None), None
+        )
         for name in PASSED
     }
     return Request(X, y, **given)

@@ -78,7 +78,7 @@ class ExactUnlearnerMixin(UnlearnerMixin):
         return self
 
     def _merge_info(self, info):
-        """What is kept of the form of the input after a further batch."""
+        """Return what is kept of the form of the input after a further batch."""
         return self._info
 
     def _attributes(self, learned, info):
@@ -229,7 +229,7 @@ class ExactUnlearnerMixin(UnlearnerMixin):
 
 
 def conditions(resolution):
-    """What was chosen with the forgotten rows present, for `Guarantee.conditional_on`."""
+    """Return what was chosen with the forgotten rows present, for `Guarantee.conditional_on`."""
     parameters = "constructor parameters (one found by a search was chosen with the forgotten rows)"
     grid = "resolution_ (binary exponents of the grid, from the spread of the first rows)"
     return (parameters, grid) if isinstance(resolution, str) else (parameters,)
@@ -243,7 +243,7 @@ def clear_learned(estimator):
 
 
 def copy_fitted(estimator, plain, private=()):
-    """A fitted instance of the class `plain` with an estimator's parameters and attributes."""
+    """Return an instance of the class `plain` with an estimator's parameters and attributes."""
     names = inspect.signature(plain.__init__).parameters
     params = estimator.get_params(deep=False)
     out = plain(**{name: params[name] for name in names if name in params})

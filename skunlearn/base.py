@@ -10,7 +10,14 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._sklearn_compat import num_samples
 from skunlearn.exceptions import UnlearningError
 
-__all__ = ["Guarantee", "Request", "UnlearnPreview", "UnlearnerMixin", "UnlearnerTags", "is_unlearner"]
+__all__ = [
+    "Guarantee",
+    "Request",
+    "UnlearnPreview",
+    "UnlearnerMixin",
+    "UnlearnerTags",
+    "is_unlearner",
+]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,16 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, check_memory
 
-from skunlearn._chain import PASSED, Chain, Leaf, NotAChain, flat_steps, routed_leaves, shared_request, witness
+from skunlearn._chain import (
+    PASSED,
+    Chain,
+    Leaf,
+    NotAChain,
+    flat_steps,
+    routed_leaves,
+    shared_request,
+    witness,
+)
 from skunlearn._exact import clear_learned, conditions
 from skunlearn._sklearn_compat import cached_fit_transform, num_samples, routing_enabled
 from skunlearn._statistics._hashing import new_key
@@ -55,7 +64,8 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
         refused.
     resolution : {"auto", "exact"}, int or array-like of int, default="auto"
         Binary exponents of the grid of raw values, for the columns [X | y] (y if numeric) and,
-        last, for the weights. Pass a fitted `resolution_` to be certain of the same grid in a refit.
+        last, for the weights. Pass a fitted `resolution_` to be certain of the same grid in a
+        refit.
 
     Attributes
     ----------
@@ -414,7 +424,7 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
     # -- what it knows of itself -------------------------------------------------------------
 
     def _chain(self, info=None):
-        """The steps as a chain, with the routes that were taken at fit."""
+        """Return the steps as a chain, with the routes that were taken at fit."""
         chain = (info or self._info)["chain"]
         steps = dict(flat_steps(self))
         stateless, leaves = (
@@ -519,7 +529,7 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
 
 
 def _columns(request):
-    """The parts of raw rows by which they are found again."""
+    """Return the parts of raw rows by which they are found again."""
     return {
         "X": request.X,
         "y": request.y,

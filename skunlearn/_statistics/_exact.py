@@ -37,7 +37,7 @@ class _ExactSums:
 
     @classmethod
     def of(cls, X, Y=None, *, weights=None, exponents, rows=None):
-        """Sums of the rows [X | Y], rounded to the grid.
+        """Return sums of the rows [X | Y], rounded to the grid.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class _ExactSums:
         return state.hexdigest()
 
     def without_columns(self, columns):
-        """The sums of rows that never had some columns of X."""
+        """Return the sums of rows that never had some columns of X."""
         keep = np.setdiff1d(np.arange(self.n_columns), columns)
         exponents = self.exponents[np.append(keep, self.n_columns)]
         limbs = _limbs.normalise(self.limbs[:, self._entries(keep)])

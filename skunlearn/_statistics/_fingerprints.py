@@ -55,7 +55,7 @@ class Fingerprints:
         return int(np.count_nonzero(self._find(hashes) < 0))
 
     def without(self, hashes):
-        """The multiset less the given fingerprints.
+        """Return the multiset less the given fingerprints.
 
         Raises
         ------
@@ -75,7 +75,7 @@ class Fingerprints:
         return new
 
     def with_(self, hashes):
-        """The multiset with the given fingerprints added."""
+        """Return the multiset with the given fingerprints added."""
         hashes = np.sort(hashes)
         alive = self.alive()
         new = object.__new__(Fingerprints)
@@ -84,10 +84,10 @@ class Fingerprints:
 
 
 def not_learned_message(missing, requested):
-    """The text of the refusal, with the way out."""
+    """Return the text of the refusal, with the way out."""
     return (
-        f"{missing} of the {requested} rows to forget were never learned by this model, or not that "
-        "many times, with these targets and weights; nothing was changed. Pass the rows exactly as "
+        f"{missing} of the {requested} rows to forget were never learned by this model, or not "
+        "that many times, with these targets and weights; nothing was changed. Pass the rows exactly as "
         "they were given to fit (same values, same target, same sample_weight); can_unlearn shows "
         "how many are found."
     )

@@ -33,7 +33,9 @@ def choose_exponents(blocks, weights, resolution):
     n_columns = sum(block.shape[1] for block in blocks)
     if isinstance(resolution, str):
         if resolution not in ("auto", "exact"):
-            raise ValueError(f'Got resolution={resolution!r}, expected "auto", "exact" or integers.')
+            raise ValueError(
+                f'Got resolution={resolution!r}, expected "auto", "exact" or integers.'
+            )
         rule = _from_spread if resolution == "auto" else _from_lowest_bit
         if resolution == "auto" and blocks[0].shape[0] > _SAMPLE:
             rows = _sample_rows(blocks)

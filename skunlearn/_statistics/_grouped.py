@@ -11,7 +11,7 @@ ALL, CLASS, GROUP, FOLD, CELL = "all", "class", "group", "fold", "cell"
 
 
 def _coarse_key(key, by):
-    """The part of a (class, group, fold) key that a partition keeps."""
+    """Return the part of a (class, group, fold) key that a partition keeps."""
     return {ALL: None, CLASS: key[0], GROUP: key[1], FOLD: key[2], CELL: key}[by]
 
 
@@ -35,7 +35,7 @@ class GroupedSums:
 
     @classmethod
     def of(cls, kind, X, Y, *, keys, codes, weights, exponents):
-        """Sums of rows, cell by cell.
+        """Return sums of rows, cell by cell.
 
         Parameters
         ----------
@@ -70,7 +70,9 @@ class GroupedSums:
         cells = dict(self.cells)
         for key, value in other.cells.items():
             if key not in cells or cells[key].n_rows < value.n_rows:
-                raise ValueError(f"More rows to remove than there are with class, group and fold {key}.")
+                raise ValueError(
+                    f"More rows to remove than there are with class, group and fold {key}."
+                )
             cells[key] = cells[key] - value
         return GroupedSums(cells)
 

@@ -30,7 +30,7 @@ def derive_key(key, *purpose):
 
 
 def _multipliers(key, n_columns):
-    """A secret odd multiplier for each column."""
+    """Return a secret odd multiplier for each column."""
     return np.random.Philox(key=key).random_raw(n_columns).astype(np.uint64) | _U(1)
 
 

@@ -117,7 +117,7 @@ class LearnedRows:
         return self.sums.n_rows
 
     def plus(self, rows):
-        """The value after learning more rows."""
+        """Return the value after learning more rows."""
         if rows.weights is not None and self.exponents[-1] == 0:
             part = rows.weights[rows.weights != np.rint(rows.weights)]
             if len(part):
@@ -138,7 +138,7 @@ class LearnedRows:
         )
 
     def minus(self, rows):
-        """The value that never learned some rows.
+        """Return the value that never learned some rows.
 
         Raises
         ------
@@ -179,7 +179,7 @@ class LearnedRows:
         return self.sums.digest() + self.unweighted.digest()
 
     def without_columns(self, columns):
-        """The sums as if X never had some columns; fingerprints, which know them, are dropped."""
+        """Return the sums as if X never had some columns; fingerprints know them, and go."""
 
         def narrow(sums):
             if sums is None:
@@ -192,7 +192,7 @@ class LearnedRows:
         )
 
     def without_fingerprints(self):
-        """The sums alone."""
+        """Return the sums alone."""
         return dataclasses.replace(self, fingerprints=None, key=None)
 
 

@@ -74,9 +74,7 @@ class Moments:
 
     def scaled(self, factor):
         """Moments with every weight multiplied by `factor`."""
-        return dataclasses.replace(
-            self, weight=self.weight * factor, scatter=self.scatter * factor
-        )
+        return dataclasses.replace(self, weight=self.weight * factor, scatter=self.scatter * factor)
 
 
 def merge(parts):

@@ -124,7 +124,7 @@ def _two_digit_chunk(blocks, start, stop, scales, rows, buffers):
 
 
 def _general_products(left, right):
-    """Sums of products of digit lists by position; dense or sparse digits."""
+    """Return sums of products of digit lists by position; dense or sparse digits."""
     products = {}
     for a, one in enumerate(left):
         for b, other in enumerate(right):
@@ -200,7 +200,11 @@ def _fast_range(accumulator, blocks, start, stop, scales, rows):
         if products is None:
             _general_range(accumulator, blocks, first, last, scales, rows)
             continue
-        pending = products if pending is None else [sum(pair) for pair in zip(pending, products, strict=True)]
+        pending = (
+            products
+            if pending is None
+            else [sum(pair) for pair in zip(pending, products, strict=True)]
+        )
         waiting += 1
         if waiting == FLUSH or last == stop:
             accumulator.add(_by_position(pending))

@@ -36,7 +36,7 @@ def content_blocks(values):
 
 
 def take(values, rows):
-    """Some rows of an array, sparse matrix, DataFrame or Series; None stays None."""
+    """Return some rows of an array, sparse matrix, DataFrame or Series; None stays None."""
     if values is None:
         return None
     if hasattr(values, "iloc"):
@@ -95,7 +95,7 @@ class RowStore:
         return int(np.count_nonzero(self._find(columns) < 0))
 
     def without(self, columns):
-        """The rows that remain, in their order.
+        """Return the rows that remain, in their order.
 
         Raises
         ------
@@ -142,5 +142,5 @@ class RowLedger:
         return self.prints.n_missing(RowStore.hash(columns, self.key))
 
     def without(self, columns):
-        """The ledger less some rows; raises NotLearnedError as `Fingerprints` does."""
+        """Return the ledger less some rows; raises NotLearnedError as `Fingerprints` does."""
         return RowLedger(self.prints.without(RowStore.hash(columns, self.key)), self.key)

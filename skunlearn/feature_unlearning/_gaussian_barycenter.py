@@ -67,7 +67,7 @@ class GaussianBarycenter(
     min_group_size : int, default=10
         Rows, whatever their weights. A single group is never small.
     shrinkage : "oas" or float in (0, 1], default="oas"
-        Share of the pooled covariance in that of a shrunk group: one that is singular where the
+        Share of the pooled covariance, in the group's own size, in that of a shrunk group: one that is singular where the
         pooled one is not, and with ``small_groups="shrink"`` a small one. "oas" takes a row of
         weight 2 for two rows.
     on_missing : {"error", "posterior"}, default="error"

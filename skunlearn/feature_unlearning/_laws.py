@@ -95,13 +95,7 @@ def transport(laws, small, *, shrinkage, tol, max_iter):
             residual=0.0,
             costs=np.zeros(1),
         )
-    covariances = laws.covariances.copy()
-    if len(small):
-        pooled = np.tensordot(laws.weights, covariances, 1)
-        # with rtol=1 each of them counts as singular
-        covariances[small], _ = shrink_singular(
-            covariances[small], laws.sizes[small], pooled, shrinkage=shrinkage, rtol=1.0
-        )
+    covariances, shrunk = shrink(laws, small, shrinkage)
     plan = barycenter_maps(
         laws.means,
         covariances,
@@ -119,7 +113,42 @@ def transport(laws, small, *, shrinkage, tol, max_iter):
     betraying = np.flatnonzero(constant & gaps.any(axis=0))
     maps = plan.maps.copy()
     maps[:, betraying, betraying] = 0.0
-    return dataclasses.replace(plan, mean=laws.means[0] + laws.weights @ gaps, maps=maps)
+    mean = laws.means[0] + laws.weights @ gaps
+    return dataclasses.replace(plan, mean=mean, maps=maps, shrunk_groups=shrunk)
+
+
+def shrink(laws, small, shrinkage):
+    """Shrink small and singular covariances toward the pooled one in the group's own size.
+
+    With the pooled covariance as it is, a group that is larger than the others by some factor
+    would remain larger by that factor. The size is that of the group's rows and one row more of
+    average size.
+
+    Parameters
+    ----------
+    laws : Laws
+    small : ndarray of int
+        Groups to shrink whether singular or not.
+    shrinkage : "oas" or float
+
+    Returns
+    -------
+    covariances : ndarray of shape (n_groups, d, d)
+    singular : ndarray of int
+        Groups that were singular inside the pooled range.
+    """
+    pooled = np.tensordot(laws.weights, laws.covariances, 1)
+    _, singular = shrink_singular(laws.covariances, laws.sizes, pooled, shrinkage=shrinkage)
+    covariances, basis = laws.covariances.copy(), range_basis(pooled)
+    inner = basis.T @ pooled @ basis
+    for z in np.union1d(singular, small):
+        ratio = np.linalg.solve(inner, basis.T @ covariances[z] @ basis)
+        size = np.trace(ratio) / len(ratio) + 1 / max(laws.sizes[z], 1)
+        # rtol=1: whatever its rank
+        (covariances[z],), _ = shrink_singular(
+            covariances[z][None], laws.sizes[[z]], size * pooled, shrinkage=shrinkage, rtol=1.0
+        )
+    return covariances, singular
 
 
 def costs(laws, maps, starts, mean):

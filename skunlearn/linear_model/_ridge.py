@@ -393,7 +393,7 @@ def _class_factors(class_weight, classes, counts):
 
 
 def _class_equations(pooled, parts, targets):
-    """Normal equations with targets that are constant within each class."""
+    """Return normal equations with targets that are constant within each class."""
     weights = np.array([part.weight for part in parts])
     means = np.array([part.mean for part in parts])
     mean_y = weights @ targets / weights.sum()

@@ -23,8 +23,8 @@ class UnlearnableRidgeCV(LeastSquaresMixin, MultiOutputMixin, RegressorMixin, Li
     """Ridge regression that chooses alpha by cross-validation, and chooses again when it forgets.
 
     Model selection remembers: an alpha that was chosen with rows since forgotten still depends on
-    them. Here the fold of a row is a keyed hash of its content, the state is one exact Gram matrix a
-    fold, and after each request the cross-validation is run again from these, without a row.
+    them. Here the fold of a row is a keyed hash of its content, the state is one exact Gram matrix
+    a fold, and after each request the cross-validation is run again from these, without a row.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ class UnlearnableRidgeCV(LeastSquaresMixin, MultiOutputMixin, RegressorMixin, Li
         if len(folds) < 2:
             raise ValueError(
                 f"Got rows in {len(folds)} of n_folds={self.n_folds} folds (n_samples="
-                f"{moments.pooled.n_rows}), cross-validation needs 2: more distinct rows are needed."
+                f"{moments.pooled.n_rows}), cross-validation needs 2: pass more distinct rows."
             )
         errors = np.zeros(len(alphas))
         for i, held_out in enumerate(folds):

@@ -29,7 +29,7 @@ class NormalEquations:
 
     @classmethod
     def of(cls, moments):
-        """The least-squares problem of Y on X, from their joint moments."""
+        """Return the least-squares problem of Y on X, from their joint moments."""
         d = moments.n_features
         scatter, mean = moments.scatter, moments.mean
         return cls(scatter[:d, :d], scatter[:d, d:], mean[:d], mean[d:], moments.weight)

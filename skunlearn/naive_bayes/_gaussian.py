@@ -143,7 +143,8 @@ class GaussianNB(ExactUnlearnerMixin, naive_bayes.GaussianNB):
             unknown = labels[~np.isin(labels, known)]
             if len(unknown):
                 raise ValueError(
-                    f"The target label(s) {unknown} in y do not exist in the initial classes {known}"
+                    f"The target label(s) {unknown} in y do not exist in the initial classes "
+                    f"{known}"
                 )
         dtype = X.dtype if X.dtype in (np.float32, np.float64) else np.dtype(np.float64)
         label_dtype = labels.dtype if declared is None else declared.dtype
@@ -151,11 +152,9 @@ class GaussianNB(ExactUnlearnerMixin, naive_bayes.GaussianNB):
 
     def _derive(self, moments, info):
         by_class = moments.by("class")
-        declared = info.get("declared")
-        if declared is None:
+        classes = info.get("declared")
+        if classes is None:
             classes = classes_of(by_class, info["label_dtype"])
-        else:
-            classes = declared
         pooled = moments.unweighted.pooled
         n_features = pooled.n_features
         theta = np.zeros((len(classes), n_features))
