@@ -95,13 +95,13 @@ class ExactUnlearnerMixin(UnlearnerMixin):
         rows, _ = self._check_rows(forget, reset=False)
         if len(rows) == 0 and learn is None:
             return None
-        learned = self._learned
-        info = self._info
+        learned, info, more = self._learned, self._info, None
+        if learn is not None:
+            more, new_info = self._check_rows(learn, reset=False)
+            info = self._merge_info(new_info)
         try:
             learned = learned.minus(rows)
-            if learn is not None:
-                new_rows, new_info = self._check_rows(learn, reset=False)
-                learned, info = learned.plus(new_rows), self._merge_info(new_info)
+            learned = learned if more is None else learned.plus(more)
             if learned.n_rows == 0:
                 raise UnlearningError(
                     f"Found array with 0 sample(s) while a minimum of 1 is required by "

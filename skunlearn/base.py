@@ -2,11 +2,14 @@
 
 import dataclasses
 import time
+import warnings
 
+import sklearn
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skunlearn import __version__
 from skunlearn._sklearn_compat import num_samples
 from skunlearn.exceptions import UnlearningError
 
@@ -18,6 +21,8 @@ __all__ = [
     "UnlearnerTags",
     "is_unlearner",
 ]
+
+SCHEMA = 1  # of the pickled state
 
 
 @dataclasses.dataclass(frozen=True)
@@ -334,10 +339,29 @@ class UnlearnerMixin:
         if attributes is not None:
             self.__dict__.update(attributes)
 
+    def __getstate__(self):
+        return {**super().__getstate__(), "_pickled_with": _versions()}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        then, now = state.pop("_pickled_with", None), _versions()
+        if then != now:
+            warnings.warn(
+                f"{type(self).__name__} was pickled with {then}, and is loaded with {now}. "
+                "Statistics of another schema may not be understood: fit again if in doubt.",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__setstate__(state)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         fields = {f.name: getattr(tags, f.name) for f in dataclasses.fields(Tags)}
         return _Tags(**fields, unlearner_tags=dataclasses.replace(self._unlearner_tags))
+
+
+def _versions():
+    return {"schema": SCHEMA, "skunlearn": __version__, "scikit-learn": sklearn.__version__}
 
 
 def _as_request(rows):

@@ -29,6 +29,10 @@ from skunlearn.exceptions import UnlearningError
 
 __all__ = ["Pipeline", "make_pipeline"]
 
+_LAST_ROWS = (
+    "Found array with 0 sample(s) while a minimum of 1 is required by Pipeline: these are the last "
+    "rows. Delete the model instead."
+)
 # where scikit-learn's models that keep their training rows have them
 _KEPT_ROWS = ("_fit_X", "X_fit_", "X_train_")
 
@@ -343,16 +347,17 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
         rows, _ = chain.rows(forget, reset=False, info=self._info)
         if len(rows) == 0 and learn is None:
             return None
-        learned = self._ledger.minus(rows)
+        more = None
         if learn is not None:
-            learned = learned.plus(chain.rows(learn, reset=False, info=self._info)[0])
-        if learned.n_rows == 0:
-            raise UnlearningError(
-                "Found array with 0 sample(s) while a minimum of 1 is required by Pipeline: these "
-                "are the last rows. Delete the model instead."
-            )
+            more, _ = chain.rows(learn, reset=False, info=self._info)
         try:
+            learned = self._ledger.minus(rows)
+            learned = learned if more is None else learned.plus(more)
+            if learned.n_rows == 0:
+                raise UnlearningError(_LAST_ROWS)
             derived = chain.derive(learned, self._info)
+        except UnlearningError:
+            raise
         except ValueError as error:
             raise UnlearningError(f"{error} (a fit on the rows that remain would fail)") from error
         return {"_ledger": learned, "_derived": derived}
@@ -376,10 +381,7 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
         self._purge_cache()
         fresh = clone(self)
         if num_samples(X) == 0:
-            raise UnlearningError(
-                "Found array with 0 sample(s) while a minimum of 1 is required by Pipeline: these "
-                "are the last rows. Delete the model instead."
-            )
+            raise UnlearningError(_LAST_ROWS)
         try:
             fresh.fit(X, y, **params)
         except ValueError as error:

@@ -76,6 +76,12 @@ class GroupedSums:
             cells[key] = cells[key] - value
         return GroupedSums(cells)
 
+    def __eq__(self, other):
+        return isinstance(other, GroupedSums) and self.cells == other.cells
+
+    def __hash__(self):
+        return hash(tuple(self.cells))
+
     @property
     def n_rows(self):
         """Number of rows in all cells."""

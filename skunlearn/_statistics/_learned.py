@@ -97,10 +97,10 @@ class LearnedRows:
         """
         _check_size(rows, kind)
         exponents = choose_exponents(rows.blocks, rows.weights, resolution)
-        learned = cls(kind, exponents, GroupedSums({}), None, None, None)
-        sums, unweighted = learned._sums(rows, rows.weights is not None)
+        empty = cls(kind, exponents, GroupedSums({}), None, None, None)
+        sums, unweighted = empty._sums(rows, rows.weights is not None)
         fingerprints = None if key is None else Fingerprints(rows.fingerprints(key))
-        return cls(kind, exponents, sums, unweighted, fingerprints, key)
+        return empty._replaced(sums, unweighted, fingerprints, key)
 
     def _sums(self, rows, both):
         """Weighted sums and, if asked, unweighted ones."""
@@ -110,6 +110,12 @@ class LearnedRows:
         if not both:
             return weighted, None
         return weighted, GroupedSums.of(kind, rows.X, rows.Y, weights=None, **where)
+
+    def _replaced(self, sums, unweighted, fingerprints, key):
+        """Return the value with other contents, unweighted sums only where they differ."""
+        if unweighted is not None and unweighted == sums:
+            unweighted = None
+        return LearnedRows(self.kind, self.exponents, sums, unweighted, fingerprints, key)
 
     @property
     def n_rows(self):
@@ -133,9 +139,7 @@ class LearnedRows:
         prints = self.fingerprints
         if prints is not None:
             prints = prints.with_(rows.fingerprints(self.key))
-        return dataclasses.replace(
-            self, sums=self.sums + sums, unweighted=unweighted, fingerprints=prints
-        )
+        return self._replaced(self.sums + sums, unweighted, prints, self.key)
 
     def minus(self, rows):
         """Return the value that never learned some rows.
@@ -153,9 +157,7 @@ class LearnedRows:
         sums, unweighted = self._sums(rows, self.unweighted is not None)
         if self.unweighted is not None:
             unweighted = self.unweighted - unweighted
-        return dataclasses.replace(
-            self, sums=self.sums - sums, unweighted=unweighted, fingerprints=prints
-        )
+        return self._replaced(self.sums - sums, unweighted, prints, self.key)
 
     def n_missing(self, rows):
         """How many of the rows were never learned (0 if no fingerprints are kept)."""

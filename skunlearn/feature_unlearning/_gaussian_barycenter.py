@@ -67,9 +67,9 @@ class GaussianBarycenter(
     min_group_size : int, default=10
         Rows, whatever their weights. A single group is never small.
     shrinkage : "oas" or float in (0, 1], default="oas"
-        Share of the pooled covariance, in the group's own size, in that of a shrunk group: one that is singular where the
-        pooled one is not, and with ``small_groups="shrink"`` a small one. "oas" takes a row of
-        weight 2 for two rows.
+        Share of the pooled covariance, in the group's own size, in that of a shrunk group: one
+        that is singular where the pooled one is not, and with ``small_groups="shrink"`` a small
+        one. "oas" takes a row of weight 2 for two rows.
     on_missing : {"error", "posterior"}, default="error"
         Rows without sensitive values at `transform`: refuse, or take the mean of T_z(x) under the
         posterior of z given x. The latter is weak, and says so in a warning each time.

@@ -27,7 +27,7 @@ def all_checks():
 
 
 def checks_of(estimator):
-    """Checks that the traits of an estimator select, by name.
+    """Select the checks of an estimator by its traits.
 
     Parameters
     ----------

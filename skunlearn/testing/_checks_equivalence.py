@@ -37,19 +37,19 @@ def _expect_equals_refit(estimator, sample, what, n_forget=11):
 
 @applies_to("exact")
 def check_unlearn_equals_refit(name, estimator):
-    """Forgetting rows gives the model fitted on the rows that remain."""
+    """Check that forgetting rows gives the model fitted on the rows that remain."""
     _expect_equals_refit(estimator, make_sample(estimator), "for one request")
 
 
 @applies_to("exact", "classifier")
 def check_integer_labels(name, estimator):
-    """Labels that are integers, negative ones too, are forgotten as text labels are."""
+    """Check that labels that are integers, negative ones too, are forgotten as text labels are."""
     _expect_equals_refit(estimator, make_sample(estimator, text=False), "for integer labels")
 
 
 @applies_to("exact", "multi_output")
 def check_many_targets(name, estimator):
-    """Rows with two targets are forgotten as rows with one."""
+    """Check that rows with two targets are forgotten as rows with one."""
     sample = make_sample(estimator)
     sample = sample.changed(y=np.column_stack([sample.y, np.cos(sample.y)]))
     _expect_equals_refit(estimator, sample, "for two targets")
@@ -57,7 +57,7 @@ def check_many_targets(name, estimator):
 
 @applies_to("exact")
 def check_order_and_split_of_requests(name, estimator):
-    """The order of requests and their sizes do not matter."""
+    """Check that the order of requests and their sizes do not matter."""
     sample = make_sample(estimator)
     gone, kept = split(sample, 12)
     model = fit(clone(estimator), sample)
@@ -69,7 +69,7 @@ def check_order_and_split_of_requests(name, estimator):
 
 @applies_to("exact", "not keeps_rows")
 def check_order_of_rows(name, estimator):
-    """A refit on the retained rows in any order gives the same model."""
+    """Check that a refit on the retained rows in any order gives the same model."""
     sample = make_sample(estimator)
     gone, kept = split(sample)
     model = forget(fit(estimator, sample), gone)
@@ -79,7 +79,7 @@ def check_order_of_rows(name, estimator):
 
 @applies_to("exact", "partial_fit", "not keeps_rows")
 def check_learn_again(name, estimator):
-    """Forgetting rows and learning them again returns to the start."""
+    """Check that forgetting rows and learning them again returns to the start."""
     sample = make_sample(estimator)
     gone, _ = split(sample)
     model = fit(clone(estimator), sample)
@@ -91,7 +91,7 @@ def check_learn_again(name, estimator):
 
 @applies_to("exact", "partial_fit", "not keeps_rows")
 def check_learning_in_parts(name, estimator):
-    """A model that went on learning by partial_fit forgets as one that was fitted at once."""
+    """Check that a model fitted in parts by partial_fit forgets as one fitted at once."""
     sample = make_sample(estimator)
     gone, kept = split(sample)
     model = fit(clone(estimator), sample.take(slice(30)))
@@ -103,7 +103,7 @@ def check_learning_in_parts(name, estimator):
 
 @applies_to("exact", "transformer")
 def check_fit_transform(name, estimator):
-    """A model that was fitted by fit_transform is the fitted one, and forgets like it."""
+    """Check that a model fitted by fit_transform is the fitted one, and forgets like it."""
     sample = make_sample(estimator)
     gone, kept = split(sample)
     rest = sample.keywords()
@@ -117,7 +117,7 @@ def check_fit_transform(name, estimator):
 
 @applies_to("exact")
 def check_fit_starts_anew(name, estimator):
-    """A second fit leaves nothing of the rows of the first."""
+    """Check that a second fit leaves nothing of the rows of the first."""
     sample = make_sample(estimator)
     gone, kept = split(sample)
     model = forget(fit(clone(estimator), sample), gone)
@@ -129,13 +129,13 @@ def check_fit_starts_anew(name, estimator):
 
 @applies_to("exact", "weights")
 def check_sample_weight(name, estimator):
-    """Rows learned with weights are forgotten with these weights."""
+    """Check that rows learned with weights are forgotten with these weights."""
     _expect_equals_refit(estimator, make_sample(estimator, weights=True), "with sample_weight")
 
 
 @applies_to("exact", "weights")
 def check_whole_weights_are_copies(name, estimator):
-    """A row of weight 2 counts as two rows, before and after forgetting (counts aside)."""
+    """Check that a row of weight 2 is two rows, before and after forgetting (counts aside)."""
     sample = make_sample(estimator)
     copies = np.arange(len(sample)) % 3 + 1
     gone, kept = slice(0, 9), slice(9, None)
@@ -158,7 +158,7 @@ def _unequal_values(one, other):
 
 @applies_to("exact", "classifier")
 def check_forget_a_class(name, estimator):
-    """Forgetting the last row of one class of three takes it from classes_, as a refit does."""
+    """Check that forgetting one class of three takes it from classes_, as a refit does."""
     for text in (True, False):
         sample = make_sample(estimator, text=text)
         if len(np.unique(sample.y)) < 3:
@@ -172,7 +172,7 @@ def check_forget_a_class(name, estimator):
 
 @applies_to("exact", "classifier", "not keeps_rows")
 def check_new_class(name, estimator):
-    """A row corrected to a class never seen, of a longer name too, equals a fit with it."""
+    """Check that rows corrected to a class never seen equal a fit with it."""
     for text, label in ((True, "much longer"), (False, 1000)):
         sample = make_sample(estimator, text=text)
         old, kept = sample.take(slice(4)), sample.take(slice(4, None))
@@ -185,7 +185,7 @@ def check_new_class(name, estimator):
 
 @applies_to("exact", "weights", "partial_fit", "not keeps_rows")
 def check_weights_in_a_later_batch(name, estimator):
-    """Weighted rows learned after rows without weights can be forgotten without a trace."""
+    """Check that weighted rows learned after rows without weights leave no trace."""
     sample = make_sample(estimator)
     later = make_sample(estimator, 9, seed=9)
     later = later.changed(sample_weight=np.arange(9) % 3 + 1.0)
@@ -198,7 +198,7 @@ def check_weights_in_a_later_batch(name, estimator):
 
 @applies_to("exact", "real")
 def check_large_offset(name, estimator):
-    """Columns at 1e6 lose no digits: equal to a refit, close to one on a grid of its own."""
+    """Check that columns at 1e6 lose no digits, nor does the grid."""
     sample = make_sample(estimator)
     model, kept = _expect_equals_refit(
         estimator, sample.changed(X=sample.X + 1e6), "at an offset of 1e6"
@@ -208,7 +208,7 @@ def check_large_offset(name, estimator):
 
 @applies_to("exact", "numeric")
 def check_outliers(name, estimator):
-    """Rows of 1e4 to 1e12 leave no trace once they are forgotten."""
+    """Check that rows of 1e4 to 1e12 leave no trace once they are forgotten."""
     clean = make_sample(estimator)
     for power in (4, 6, 8, 10, 12):
         far = make_sample(estimator, 3, seed=power)
@@ -222,7 +222,7 @@ def check_outliers(name, estimator):
 
 @applies_to("exact", "numeric")
 def check_column_becomes_constant(name, estimator):
-    """Forgetting the last ones of an indicator, or all variation, equals a refit."""
+    """Check that forgetting the last ones of an indicator, or all variation, equals a refit."""
     sample = make_sample(estimator)
     varied = np.zeros(len(sample), dtype=bool)
     varied[::6] = True
@@ -237,7 +237,7 @@ def check_column_becomes_constant(name, estimator):
 
 @applies_to("exact", "sparse")
 def check_sparse(name, estimator):
-    """Sparse rows are learned and forgotten as the dense ones are."""
+    """Check that sparse rows are learned and forgotten as the dense ones are."""
     sample = make_sample(estimator)
     holes = np.random.default_rng(5).random(sample.X.shape) < 0.5
     sample = sample.changed(X=np.where(holes, 0.0, sample.X))
@@ -255,7 +255,7 @@ def check_sparse(name, estimator):
 
 @applies_to("exact", "numeric")
 def check_float32(name, estimator):
-    """Rows in float32 equal a refit, and may be forgotten as the same numbers in float64."""
+    """Check that rows in float32 may be forgotten, also as the same numbers in float64."""
     sample = make_sample(estimator)
     sample = sample.changed(X=sample.X.astype(np.float32))
     model, kept = _expect_equals_refit(estimator, sample, "in float32")
@@ -267,7 +267,7 @@ def check_float32(name, estimator):
 
 @applies_to("exact")
 def check_lists(name, estimator):
-    """Nested lists are forgotten as arrays are."""
+    """Check that nested lists are forgotten as arrays are."""
     sample = make_sample(estimator)
     gone, kept = split(sample)
     model = fit(clone(estimator), sample)
@@ -278,7 +278,7 @@ def check_lists(name, estimator):
 
 @applies_to("exact")
 def check_many_requests(name, estimator):
-    """Ten thousand requests in a row leave no drift (one thousand for composed estimators)."""
+    """Check that ten thousand requests leave no drift (one thousand for composed estimators)."""
     composed = any(hasattr(value, "get_params") for value in estimator.get_params().values())
     n_requests = N_REQUESTS_COMPOSED if composed else N_REQUESTS
     sample = make_sample(estimator, n_requests + 31)
@@ -292,7 +292,7 @@ def check_many_requests(name, estimator):
 
 @applies_to("exact", "not keeps_rows")
 def check_replace(name, estimator):
-    """Correcting rows equals a fit on the corrected rows."""
+    """Check that correcting rows equals a fit on the corrected rows."""
     sample = make_sample(estimator)
     old, kept = split(sample, 5)
     new = make_sample(estimator, 5, seed=9)
@@ -304,7 +304,7 @@ def check_replace(name, estimator):
 
 @applies_to("exact")
 def check_refused_where_fit_raises(name, estimator):
-    """A request is carried out if and only if a fit on what remains would be."""
+    """Check that a request is carried out if and only if a fit on what remains would be."""
     sample = make_sample(estimator)
     for rows in ([0], [0, 1], [0, 3], [0, 1, 2], [0, 3, 6]):
         found = outcome_of_few_rows(estimator, sample, np.array(rows))

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import pickle
 import unittest
+import warnings
 
 import numpy as np
 from sklearn.base import clone
@@ -28,13 +29,12 @@ from skunlearn.testing._checks_setup import (
 )
 from skunlearn.testing._state import differences, learned_attributes, reachable
 
-
 # -- the verb and its promise -------------------------------------------------------------------
 
 
 @applies_to()
 def check_verbs(name, estimator):
-    """`unlearn`, `can_unlearn` and `replace` are there before fit; `unlearn` returns self."""
+    """Check that `unlearn`, `can_unlearn` and `replace` are there, `unlearn` returns self."""
     for verb in ("unlearn", "can_unlearn", "replace"):
         expect(hasattr(estimator, verb), f"{name} has no {verb}")
     sample = make_sample(estimator)
@@ -46,7 +46,7 @@ def check_verbs(name, estimator):
 
 @applies_to()
 def check_guarantee(name, estimator):
-    """`guarantee_` is a frozen Guarantee of the kind in the tags, once there is a model."""
+    """Check that `guarantee_` is a frozen Guarantee of the kind in the tags."""
     kind = "exact" if Traits.of(estimator).exact else None
     expect(not hasattr(estimator, "guarantee_"), "there is a guarantee_ before fit")
     sample = make_sample(estimator)
@@ -64,7 +64,7 @@ def check_guarantee(name, estimator):
 
 @applies_to()
 def check_n_samples_retained(name, estimator):
-    """`n_samples_retained_` counts the rows that the model stands on."""
+    """Check that `n_samples_retained_` counts the rows that the model stands on."""
     sample = make_sample(estimator)
     gone, kept = split(sample)
     model = fit(clone(estimator), sample)
@@ -77,7 +77,7 @@ def check_n_samples_retained(name, estimator):
 
 @applies_to()
 def check_params(name, estimator):
-    """Parameters survive clone, fit and unlearn; the tags survive clone."""
+    """Check that parameters survive clone, fit and unlearn; the tags survive clone."""
     params = estimator.get_params(deep=False)
     copies = {k: clone(v, safe=False) for k, v in params.items()}
     sample = make_sample(estimator)
@@ -96,7 +96,7 @@ def _has_estimators(value):
 
 @applies_to()
 def check_clone_is_unfitted(name, estimator):
-    """A clone of a model that has learned and forgotten knows no rows."""
+    """Check that a clone of a model that has learned and forgotten knows no rows."""
     sample = make_sample(estimator)
     gone, _ = split(sample)
     copied = clone(forget(fit(estimator, sample), gone))
@@ -113,7 +113,7 @@ def check_clone_is_unfitted(name, estimator):
 
 @applies_to()
 def check_pickle(name, estimator):
-    """A model goes on as before after a round trip through pickle, and after unlearn."""
+    """Check that a model goes on as before after a round trip through pickle, and after unlearn."""
     sample = make_sample(estimator)
     gone, _ = split(sample)
     model = fit(clone(estimator), sample)
@@ -126,13 +126,12 @@ def check_pickle(name, estimator):
     found += differences(learned_attributes(model), learned_attributes(again), public=True)
     expect_none(found, "the model differs after a round trip through pickle")
     if Traits.of(estimator).tracks_rows:
-        call = lambda: forget(again, gone)  # noqa: E731
-        expect_refused(again, sample, call, "rows forgotten before the pickle", NotLearnedError)
+        expect_refused(again, sample, gone, "rows forgotten before the pickle", NotLearnedError)
 
 
 @applies_to("exact", "not keeps_rows")
 def check_pickle_holds_retained_rows_only(name, estimator):
-    """Two histories that end with the same rows end in the same pickle.
+    """Check that two histories that end with the same rows end in the same pickle.
 
     One of two copies of a model forgets a row; the other corrects it first, then forgets the
     correction. Whatever stays of a forgotten row in a pickle tells the two apart.
@@ -150,7 +149,7 @@ def check_pickle_holds_retained_rows_only(name, estimator):
 
 @applies_to("not keeps_rows")
 def check_keeps_no_rows(name, estimator):
-    """No row, no column and no array of the size of the training data can be reached."""
+    """Check that no row, no column and no array of the size of the training data can be reached."""
     sample = make_sample(estimator)
     gone, _ = split(sample)
     model = forget(fit(clone(estimator), sample), gone)
@@ -173,7 +172,7 @@ def check_keeps_no_rows(name, estimator):
 
 @applies_to("to_sklearn")
 def check_to_sklearn(name, estimator):
-    """`to_sklearn` gives a model that says the same and carries no statistics of rows."""
+    """Check that `to_sklearn` says the same and carries no statistics of rows."""
     sample = make_sample(estimator)
     model = forget(fit(clone(estimator), sample), split(sample)[0])
     before = Snapshot(model, sample)
@@ -200,7 +199,7 @@ def _is_statistic(item, roots):
 
 @applies_to("exact", "to_sklearn")
 def check_equals_scikit_learn(name, estimator):
-    """The unlearned model is the one that scikit-learn fits on the rows that remain."""
+    """Check that the unlearned model is the one that scikit-learn fits on the rows that remain."""
     sample = make_sample(estimator)
     samples = [sample]
     if Traits.of(estimator).multi_output:
@@ -218,7 +217,8 @@ def check_equals_scikit_learn(name, estimator):
 
 
 def _numbers_apart(ours, theirs, rtol=1e-6):
-    """What scikit-learn's model has in another shape, or in other numbers, or what we lack."""
+    """List what scikit-learn's model has in another shape, or other numbers, or what we lack."""
+    theirs = {k: v for k, v in theirs.items() if not k.endswith("resolution_")}
     found = [f"{key} is missing" for key in theirs.keys() - ours.keys()]
     for key in theirs.keys() & ours.keys():
         one, other = np.asarray(ours[key]), np.asarray(theirs[key])
@@ -233,15 +233,14 @@ def _numbers_apart(ours, theirs, rtol=1e-6):
 
 @applies_to("transformer")
 def check_set_output(name, estimator):
-    """set_output("pandas") works after unlearn as it did before."""
+    """Check that set_output("pandas") works after unlearn as it did before."""
     try:
         import pandas as pd
     except ImportError as error:
         raise unittest.SkipTest("pandas is not installed: no pandas output") from error
     sample = make_sample(estimator)
     frame = sample.changed(X=pd.DataFrame(sample.X, columns=["one", "two", "three", "four"]))
-    model = fit(clone(estimator), frame)
-    model.set_output(transform="pandas")
+    model = fit(clone(estimator).set_output(transform="pandas"), frame)
     before = outputs(model, frame)["transform"]
     forget(model, split(frame)[0])
     after = outputs(model, frame)["transform"]
@@ -249,13 +248,16 @@ def check_set_output(name, estimator):
     same = list(before.columns) == list(after.columns)
     expect(same, f"columns {list(before.columns)} became {list(after.columns)}")
     other = copy.deepcopy(model).set_output(transform="default")
-    found = differences(after.to_numpy(), np.asarray(outputs(other, frame)["transform"]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the steps of a pipeline miss the names they were given
+        plain = np.asarray(outputs(other, frame)["transform"])
+    found = differences(after.to_numpy(), plain)
     expect_none(found, "pandas output differs from the default one")
 
 
 @applies_to("exact")
 def check_copies_are_independent(name, estimator):
-    """Forgetting in a copy leaves the original as it was."""
+    """Check that forgetting in a copy leaves the original as it was."""
     sample = make_sample(estimator)
     gone, kept = split(sample)
     model = fit(clone(estimator), sample)

@@ -109,15 +109,15 @@ class Sample:
         return len(self.X)
 
     def take(self, rows):
-        """Some of the rows: a slice, a mask or indices."""
+        """Take some of the rows: a slice, a mask or indices."""
         return self._map(lambda part: part.iloc[rows] if hasattr(part, "iloc") else part[rows])
 
     def changed(self, **parts):
-        """The rows with some of their parts replaced."""
+        """Give the rows with some of their parts replaced."""
         return dataclasses.replace(self, **parts)
 
     def then(self, other):
-        """These rows followed by others."""
+        """Give these rows followed by others."""
         return Sample(
             *(
                 None if one is None else np.concatenate([one, two])
@@ -126,7 +126,7 @@ class Sample:
         )
 
     def keywords(self):
-        """What is there, as keywords of `unlearn`."""
+        """Give what is there, as keywords of `unlearn`."""
         names = [field.name for field in dataclasses.fields(self)]
         return {k: v for k, v in zip(names, self._parts(), strict=True) if v is not None}
 
@@ -208,7 +208,7 @@ def learn(model, sample):
 
 
 def unfitted(model):
-    """A clone whose refit must be bit-equal: the grids that were found are declared."""
+    """Clone a model so that its refit must be bit-equal: the grids that were found are declared."""
     parts = {"": model, **model.get_params(deep=True)}
     declared = {
         f"{name}__resolution".removeprefix("__"): part.resolution_
@@ -219,7 +219,7 @@ def unfitted(model):
 
 
 def refit(model, sample):
-    """A fresh fit on a sample with the parameters and grids of a fitted model."""
+    """Fit afresh on a sample, with the parameters and grids of a fitted model."""
     return fit(unfitted(model), sample)
 
 
@@ -290,8 +290,19 @@ class Snapshot:
         expect_none(found, f"{message} changed what the model says")
 
 
-def expect_refused(model, sample, call, what, errors=ValueError):
-    """Fail unless a call raises an error and leaves the model as it was.
+def expect_refused(model, sample, request, what, errors=ValueError):
+    """Fail unless a request raises an error and leaves the model as it was.
+
+    Parameters
+    ----------
+    model : estimator instance
+    sample : Sample
+        Rows whose outputs must stay the same.
+    request : Sample or callable
+        Rows to forget, or what to call instead.
+    what : str
+        How the messages call the request.
+    errors : exception class or tuple of these
 
     Returns
     -------
@@ -302,7 +313,7 @@ def expect_refused(model, sample, call, what, errors=ValueError):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an error is expected, warnings may precede it
-            call()
+            request() if callable(request) else forget(model, request)
     except errors as error:
         before.expect_unchanged(f"The refused request ({what})")
         return error
