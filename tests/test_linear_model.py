@@ -319,7 +319,7 @@ def test_a_category_that_is_gone_gets_no_coefficient(one_hots, estimator):
 
 
 def test_more_columns_than_rows():
-    X, y = draw(n=12, d=5)
+    y = np.random.default_rng(1).normal(size=12)
     wide = np.random.default_rng(0).normal(size=(12, 30))
     model = LinearRegression().fit(wide, y).unlearn(wide[:4], y[:4])
     expected = plain.LinearRegression().fit(wide[4:], y[4:])

@@ -50,7 +50,8 @@ def test_unlearned_is_scikit_learn_refitted(rows, weights, var_smoothing, priors
     )
     assert np.abs(before - model.theta_).max() > 1e-3
     refit = clone(model).set_params(resolution=model.resolution_)
-    refit.fit(X[rest][::-1], y[rest][::-1], sample_weight=part(w, rest) if w is None else w[rest][::-1])
+    w = None if w is None else w[rest][::-1]
+    refit.fit(X[rest][::-1], y[rest][::-1], sample_weight=w)
     for name in LEARNED:
         assert np.array_equal(getattr(model, name), getattr(refit, name)), name
 

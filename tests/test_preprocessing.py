@@ -72,7 +72,9 @@ def test_unlearned_is_scikit_learn_refitted(rows, form, options, weights):
         assert np.array_equal(getattr(model, name), getattr(refit, name)), name
 
 
-@pytest.mark.parametrize("load", ["load_diabetes", "load_wine", "load_breast_cancer", "load_digits"])
+@pytest.mark.parametrize(
+    "load", ["load_diabetes", "load_wine", "load_breast_cancer", "load_digits"]
+)
 def test_real_rows(load):
     X, _ = getattr(datasets, load)(return_X_y=True)
     gone = np.random.default_rng(0).permutation(len(X))[: len(X) // 10]
