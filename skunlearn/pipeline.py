@@ -83,7 +83,7 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
         Labels of the classes, if the last step is a classifier.
     n_features_in_ : int
         Number of features seen by the first step.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where X had string names.
 
     See Also

@@ -365,6 +365,15 @@ def test_partial_fit_is_one_fit(name):
     assert np.array_equal(model.coef_, clone(model).fit(X[30:], y[30:]).coef_)
 
 
+@pytest.mark.xfail(strict=True, reason="moments that overflow are refused without their reason")
+@pytest.mark.parametrize("size", [1e150, 1e200])
+def test_values_whose_squares_overflow_are_refused_clearly(size):
+    X, y = draw()
+    X[3, 1] = size
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="too large"):
+        Ridge().fit(X, y)
+
+
 def test_forgetting_all_but_one_row():
     X, y = draw()
     model = Ridge().fit(X, y).unlearn(X[1:], y[1:])

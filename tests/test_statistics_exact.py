@@ -340,18 +340,6 @@ def test_values_too_large_for_their_grid_are_refused(kind, form):
     assert kind.of(store(X, form), exponents=exponents).n_rows == len(X)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=RuntimeWarning,
-    reason="the fast path squares values before it looks at them",
-)
-def test_large_values_do_not_warn():
-    X = draw()
-    exponents = choose_exponents([X], None, "auto")
-    X[3, 1] = 1e200
-    assert ExactGram.of(X, exponents=exponents).n_rows == len(X)
-
-
 # -- groups ---------------------------------------------------------------------------------
 
 
@@ -427,7 +415,7 @@ def test_more_rows_than_a_group_has_are_refused(grouped):
     of = grouped[-1]
     few = of(np.arange(10))
     with pytest.raises(ValueError, match="More rows to remove"):
-        few - of(np.arange(90))
+        few.__sub__(of(np.arange(90)))
     with pytest.raises(ValueError, match="More rows to remove"):
         GroupedSums({}).__sub__(few)
 

@@ -6,6 +6,7 @@ import hashlib
 import numpy as np
 
 from skunlearn._statistics._moments import merge
+from skunlearn.exceptions import UnlearningError
 
 ALL, CLASS, GROUP, FOLD, CELL = "all", "class", "group", "fold", "cell"
 
@@ -70,7 +71,7 @@ class GroupedSums:
         cells = dict(self.cells)
         for key, value in other.cells.items():
             if key not in cells or cells[key].n_rows < value.n_rows:
-                raise ValueError(
+                raise UnlearningError(
                     f"More rows to remove than there are with class, group and fold {key}."
                 )
             cells[key] = cells[key] - value

@@ -68,7 +68,7 @@ class PCA(ExactUnlearnerMixin, decomposition.PCA):
         Number of rows that the model stands on.
     n_features_in_ : int
         Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where X had string names.
 
     See Also

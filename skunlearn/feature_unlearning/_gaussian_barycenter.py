@@ -95,7 +95,7 @@ class GaussianBarycenter(
     group_means_ : ndarray of shape (n_groups, n_moved)
         Means that the maps start from; groups pooled together share one.
     maps_ : ndarray of shape (n_groups, n_moved, n_moved)
-        A_z in T_z(x) = barycenter_mean_ + A_z (x - mean_z). Zero for a column that is constant in
+        A_z in ``T_z(x) = barycenter_mean_ + A_z (x - mean_z)``. Zero for a column that is constant in
         each group but not across them; the identity where there is nothing to move.
     barycenter_mean_ : ndarray of shape (n_moved,)
         Mean of the barycenter.
@@ -123,7 +123,7 @@ class GaussianBarycenter(
         Number of rows that the transformer stands on.
     n_features_in_ : int
         Number of columns seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, where X had string names.
 
     See Also

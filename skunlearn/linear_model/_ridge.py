@@ -56,7 +56,7 @@ default="auto"
         refused. False saves 8 bytes a row and the check.
     resolution : {"auto", "exact"}, int or array-like of int, default="auto"
         Binary exponents of the grid of values for the columns [X | y] and, last, for the weights.
-        "auto" takes at least 30 binary places below the spread of each column; "exact" keeps every
+        "auto" takes at least 33 binary places below the spread of each column; "exact" keeps every
         bit of the data. Pass a fitted `resolution_` to be certain of the same grid in a refit.
 
     Attributes
@@ -77,7 +77,7 @@ default="auto"
         Number of rows that the model stands on.
     n_features_in_ : int
         Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where X had string names.
 
     See Also
@@ -216,7 +216,7 @@ default="auto"
         refused. False saves 8 bytes a row and the check.
     resolution : {"auto", "exact"}, int or array-like of int, default="auto"
         Binary exponents of the grid of values for the columns of X and, last, for the weights.
-        "auto" takes at least 30 binary places below the spread of each column; "exact" keeps every
+        "auto" takes at least 33 binary places below the spread of each column; "exact" keeps every
         bit of the data. Pass a fitted `resolution_` to be certain of the same grid in a refit.
 
     Attributes
@@ -239,7 +239,7 @@ default="auto"
         Number of rows that the model stands on.
     n_features_in_ : int
         Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where X had string names.
 
     See Also

@@ -46,7 +46,7 @@ class StandardScaler(ExactUnlearnerMixin, preprocessing.StandardScaler):
         Number of rows that the scaler stands on.
     n_features_in_ : int
         Number of features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where X had string names.
 
     See Also
