@@ -160,7 +160,7 @@ class Chain:
                 y, ensure_2d=False, dtype=np.float64, ensure_min_samples=minimum, input_name="y"
             )
             y_ndim = Y.ndim
-            Y = Y.reshape(len(Y), -1)
+            Y = Y[:, None] if y_ndim == 1 else Y
         if len(Y if labels is None else labels) != n:
             raise ValueError(
                 f"Found input variables with inconsistent numbers of samples: "
@@ -174,6 +174,8 @@ class Chain:
         out = []
         for i, leaf in enumerate(self.leaves):
             attributes = leaf.step._derive(moments if leaf.weighted else moments.unweighted, info)
+            if i:  # a step before this one may put out fewer columns than it did
+                attributes = {**attributes, **_input_form(leaf.step, moments)}
             out.append({**attributes, "_learned": None, "_info": info})
             if i + 1 < len(self.leaves):
                 moments = leaf.step._push(attributes, moments)
@@ -194,6 +196,15 @@ class Chain:
     def learn(self, rows, *, resolution, key):
         """Exact sums of the rows."""
         return LearnedRows.of(rows, kind=self.kind, resolution=resolution, key=key)
+
+
+def _input_form(step, moments):
+    """Width and names of the input of a step, which may have lost its last columns."""
+    width = moments.pooled.n_features
+    names = getattr(step, "feature_names_in_", None)
+    return {"n_features_in_": width} | (
+        {} if names is None else {"feature_names_in_": names[:width]}
+    )
 
 
 def _given(params):

@@ -79,7 +79,7 @@ class ExactUnlearnerMixin(UnlearnerMixin):
 
     def _merge_info(self, info):
         """Return what is kept of the form of the input after a further batch."""
-        return self._info
+        return merged_info(self._info, info)
 
     def _attributes(self, learned, info):
         """Everything that is assigned when the model stands on `learned`."""
@@ -228,6 +228,17 @@ class ExactUnlearnerMixin(UnlearnerMixin):
         return copy_fitted(self, plain, self._private_attributes)
 
 
+def merged_info(info, more):
+    """Return what is known of the form of the input after more of it: labels may be longer."""
+    if "label_dtype" not in info:
+        return info
+    old, new = info["label_dtype"], more["label_dtype"]
+    numbers = [dtype.kind in "biuf" for dtype in (old, new)]
+    if object not in (old, new) and numbers[0] != numbers[1]:
+        raise ValueError(f"Got labels of dtype {new}, expected labels like those of fit, {old}.")
+    return {**info, "label_dtype": np.result_type(old, new)}
+
+
 def conditions(resolution):
     """Return what was chosen with the forgotten rows present, for `Guarantee.conditional_on`."""
     parameters = "constructor parameters (one found by a search was chosen with the forgotten rows)"
@@ -321,5 +332,6 @@ __all__ = [
     "clear_learned",
     "conditions",
     "copy_fitted",
+    "merged_info",
     "plain_rows",
 ]

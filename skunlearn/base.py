@@ -263,7 +263,9 @@ class UnlearnerMixin:
             If the model has learned nothing yet.
         """
         check_is_fitted(self)
-        self._commit(self._prepare_unlearn(Request(X, y, sample_weight, sensitive_features)))
+        forget = Request(X, y, sample_weight, sensitive_features)
+        if len(forget):
+            self._commit(self._prepare_unlearn(forget))
         return self
 
     def can_unlearn(self, X, y=None, *, sample_weight=None, sensitive_features=None):
@@ -284,7 +286,7 @@ class UnlearnerMixin:
         reason = self._unlearn_refusal()
         start = time.perf_counter()
         missing = 0
-        if reason is None:
+        if reason is None and len(forget):
             missing = self._count_missing(forget)
             try:
                 self._prepare_unlearn(forget)
@@ -356,6 +358,7 @@ class UnlearnerMixin:
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        tags.array_api_support = False
         fields = {f.name: getattr(tags, f.name) for f in dataclasses.fields(Tags)}
         return _Tags(**fields, unlearner_tags=dataclasses.replace(self._unlearner_tags))
 

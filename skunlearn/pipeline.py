@@ -8,7 +8,12 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, check_memory
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    check_memory,
+    validate_data,
+)
 
 from skunlearn._chain import (
     PASSED,
@@ -20,8 +25,8 @@ from skunlearn._chain import (
     shared_request,
     witness,
 )
-from skunlearn._exact import clear_learned, conditions
-from skunlearn._sklearn_compat import cached_fit_transform, num_samples, routing_enabled
+from skunlearn._exact import clear_learned, conditions, merged_info
+from skunlearn._sklearn_compat import cached_fit_transform, keeps_rows, num_samples, routing_enabled
 from skunlearn._statistics._hashing import new_key
 from skunlearn._statistics._rows import RowLedger, RowStore
 from skunlearn.base import Guarantee, Request, UnlearnerMixin, UnlearnerTags
@@ -33,8 +38,6 @@ _LAST_ROWS = (
     "Found array with 0 sample(s) while a minimum of 1 is required by Pipeline: these are the last "
     "rows. Delete the model instead."
 )
-# where scikit-learn's models that keep their training rows have them
-_KEPT_ROWS = ("_fit_X", "X_fit_", "X_train_")
 
 
 class Pipeline(UnlearnerMixin, pipeline.Pipeline):
@@ -187,10 +190,7 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
         if hasattr(last, "_strip_fingerprints"):  # the pipeline's own ledger does the checking
             last._strip_fingerprints()
         columns = _columns(shared_request(X, y, leaves))
-        keeps = last is not None and (
-            any(hasattr(last, name) for name in _KEPT_ROWS)
-            or getattr(getattr(get_tags(last), "unlearner_tags", None), "keeps_rows", False)
-        )
+        keeps = last is not None and keeps_rows(last)
         n = num_samples(X)
         by_row = all(np.ndim(value) and num_samples(value) == n for value in params.values())
         if keeps and by_row:
@@ -314,7 +314,8 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
             "upstream": upstream,
         }
         request = Request(X, y, sample_weight, sensitive_features, options)
-        self._commit(self._prepare_unlearn(request))
+        if len(request):
+            self._commit(self._prepare_unlearn(request))
         return self
 
     def _prepare_unlearn(self, forget, learn=None):
@@ -326,8 +327,7 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
                 f"This pipeline cannot learn further rows ({self._reason}): call unlearn for the "
                 "old rows, or fit on the corrected ones."
             )
-        if len(forget) == 0:
-            return None
+        self._check_form(forget)
         if forget.options.get("X_retain") is not None:
             return self._prepare_refit_on_given(forget)
         if isinstance(self.__dict__.get("_ledger"), RowStore):
@@ -345,22 +345,21 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
         self._check_witness()
         chain = self._chain()
         rows, _ = chain.rows(forget, reset=False, info=self._info)
-        if len(rows) == 0 and learn is None:
-            return None
-        more = None
+        more, info = None, self._info
         if learn is not None:
-            more, _ = chain.rows(learn, reset=False, info=self._info)
+            more, new = chain.rows(learn, reset=False, info=info)
+            info = merged_info(info, new)
         try:
             learned = self._ledger.minus(rows)
             learned = learned if more is None else learned.plus(more)
             if learned.n_rows == 0:
                 raise UnlearningError(_LAST_ROWS)
-            derived = chain.derive(learned, self._info)
+            derived = chain.derive(learned, info)
         except UnlearningError:
             raise
         except ValueError as error:
             raise UnlearningError(f"{error} (a fit on the rows that remain would fail)") from error
-        return {"_ledger": learned, "_derived": derived}
+        return {"_ledger": learned, "_info": info, "_derived": derived}
 
     def _prepare_refit_on_given(self, forget):
         X, y = forget.options["X_retain"], forget.options["y_retain"]
@@ -416,6 +415,14 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
             rows, _ = self._chain().rows(forget, reset=False, info=self._info)
             return self._ledger.n_missing(rows)
         return self._ledger.n_missing(_columns(forget)) if "_ledger" in vars(self) else 0
+
+    def _check_form(self, forget):
+        """Check the parts of a request against each other, and its columns against `fit`."""
+        parts = [forget.X, forget.y, forget.sample_weight, forget.sensitive_features]
+        check_consistent_length(*parts)
+        first = next(step for _, step in flat_steps(self))
+        if hasattr(first, "n_features_in_"):
+            validate_data(first, forget.X, reset=False, skip_check_array=True)
 
     def _purge_cache(self):
         """Delete cached transformers, which hold rows and what was fitted on them."""
@@ -495,6 +502,7 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
             raise AttributeError("Only a chain of moments has a grid.")
         return self._ledger.exponents
 
+    @available_if(lambda self: "_info" in vars(self))
     def state_digest(self):
         """SHA-256 of the canonical statistics of a chain of moments, as hexadecimal text.
 
@@ -502,8 +510,6 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
         -------
         str
         """
-        if "_info" not in vars(self):
-            raise AttributeError("Only a chain of moments has a canonical state.")
         return self._ledger.digest()
 
     def to_sklearn(self):
@@ -525,8 +531,8 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
         flat = list(flat_steps(self))
         last = getattr(get_tags(flat[-1][1]), "unlearner_tags", None) if flat else None
         needs_y = True if last is None else last.needs_y
-        keeps_rows = isinstance(vars(self).get("_ledger"), RowStore)
-        tags.unlearner_tags = UnlearnerTags("exact", needs_y=needs_y, keeps_rows=keeps_rows)
+        keeps = bool(flat) and keeps_rows(flat[-1][1])
+        tags.unlearner_tags = UnlearnerTags("exact", needs_y=needs_y, keeps_rows=keeps)
         return tags
 
 

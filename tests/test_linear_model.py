@@ -221,7 +221,7 @@ def test_large_means_cost_no_digits(alpha, fit_intercept, offset):
 
 def test_least_squares_with_large_means():
     rng = np.random.default_rng(1)
-    X = rng.normal(size=(40, 3)) + [0.0, 1e6, -1e6]
+    X = rng.normal(size=(40, 3)) + np.array([0.0, 1e6, -1e6])
     y = X @ [1.0, -2.0, 3.0] + rng.normal(size=40)
     exact = solve_exactly(X[9:], y[9:])[0]
     assert error(LinearRegression().fit(X, y).unlearn(X[:9], y[:9]).coef_, exact) < 1e-9

@@ -10,7 +10,14 @@ from scipy import sparse
 
 from skunlearn._statistics import _threads
 from skunlearn._statistics._fingerprints import Fingerprints
-from skunlearn._statistics._hashing import derive_key, hash_rows, label_words, new_key
+from skunlearn._statistics._hashing import (
+    as_words,
+    derive_key,
+    hash_rows,
+    label_words,
+    mix,
+    new_key,
+)
 from skunlearn._statistics._rows import RowLedger, RowStore, content_blocks, take
 from skunlearn.exceptions import NotLearnedError
 
@@ -40,6 +47,13 @@ def test_each_bit_of_a_hash_is_a_coin():
     rows = np.arange(20_000.0)[:, None]
     bits = np.unpackbits(hash_rows([rows], 7).view(np.uint8)).reshape(-1, 64)
     assert abs(bits.mean(axis=0) - 0.5).max() < 0.02
+
+
+def test_small_numbers_fill_the_low_bits_too():
+    words = as_words(np.arange(1.0, 200.0))
+    assert not (words & np.uint64(2**32 - 1)).any()
+    low = mix(words, np.uint64(0x9E3779B97F4A7C15)) & np.uint64(0xFFFF)
+    assert len(np.unique(low)) > 180
 
 
 def test_the_key_decides():

@@ -121,8 +121,14 @@ class _ExactSums:
         exponents, unit = self.exponents[:-1], int(self.exponents[-1])
         total = float(np.ldexp(float(_limbs.to_integers(self.limbs[:, :1])[0]), unit))
         mean = np.ldexp((sums / weight).astype(np.float64), exponents)
-        scatter = self._centred(weight, sums, pivots, rest)
-        scatter = np.ldexp(scatter, self._pair(exponents) + unit)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scatter = self._centred(weight, sums, pivots, rest)
+            scatter = np.ldexp(scatter, self._pair(exponents) + unit)
+        if not np.isfinite(scatter).all():
+            raise ValueError(
+                "Squares of the values overflow float64. Rescale the columns, or forget the rows "
+                "with values above 1e150."
+            )
         return Moments(total, self.n_rows, mean, scatter, self.n_features)
 
 

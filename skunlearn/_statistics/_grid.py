@@ -15,6 +15,7 @@ from skunlearn._statistics._hashing import hash_rows
 _DEPTH = 33  # binary places below the spread of a column, at least
 _STEP = 3
 _SAMPLE = 2048
+_EXTREME = 400  # largest size of an exponent: squares stay within float64
 
 
 def choose_exponents(blocks, weights, resolution):
@@ -43,7 +44,14 @@ def choose_exponents(blocks, weights, resolution):
         # whole weights count rows, on the grid of rows without weights
         whole = weights is None or (weights == np.rint(weights)).all()
         last = 0 if whole else rule(weights[:, None])[0]
-        return np.append(np.concatenate([rule(block) for block in blocks]), last).astype(np.int64)
+        exponents = np.concatenate([rule(block) for block in blocks])
+        if len(exponents) and not -_EXTREME <= exponents.min() <= exponents.max() <= _EXTREME:
+            column = int(np.argmax(np.abs(exponents)))
+            raise ValueError(
+                f"Column {column} of [X | y] has values of about {2.0 ** (exponents[column] + 36)}: "
+                "the squares are beyond float64. Rescale it to values between 1e-100 and 1e100."
+            )
+        return np.append(exponents, last).astype(np.int64)
     exponents = np.asarray(resolution)
     if exponents.ndim == 0 and isinstance(resolution, numbers.Integral):
         return np.append(np.full(n_columns, int(resolution)), -52).astype(np.int64)

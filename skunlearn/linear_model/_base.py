@@ -9,6 +9,7 @@ class LeastSquaresMixin(ExactUnlearnerMixin):
     """Regressors on the joint moments of [X | Y]; a subclass gives `_coefficients`."""
 
     _target = "numeric"
+    _ravel_one_target = True  # the form of coef_ for y of shape (n, 1), as scikit-learn has it
     _columns_free = True
 
     def _check_supported(self):
@@ -42,12 +43,14 @@ class LeastSquaresMixin(ExactUnlearnerMixin):
                 f"Got y with {y.ndim} dimension(s), expected {self._info['y_ndim']} as in fit."
             )
         info = {"dtype": X.dtype, "y_ndim": y.ndim}
-        return plain_rows(X, request, Y=y.reshape(len(y), -1)), info
+        return plain_rows(X, request, Y=y[:, None] if y.ndim == 1 else y), info
 
     def _linear_attributes(self, coef, intercept, info):
         """`coef_` and `intercept_` from coefficients of shape (d, q)."""
         coef = coef.T.astype(info["dtype"])
         intercept = intercept.astype(info["dtype"])
+        if len(coef) == 1 and (info["y_ndim"] == 1 or self._ravel_one_target):
+            coef = coef[0]
         if info["y_ndim"] == 1:
-            coef, intercept = coef[0], intercept[0]
+            intercept = intercept[0]
         return {"coef_": coef, "intercept_": intercept if self.fit_intercept else 0.0}

@@ -80,6 +80,7 @@ class LinearRegression(LeastSquaresMixin, linear_model.LinearRegression):
     True
     """
 
+    _ravel_one_target = False
     _parameter_constraints: dict = {
         **linear_model.LinearRegression._parameter_constraints,
         "track_rows": ["boolean"],

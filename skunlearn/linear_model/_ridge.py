@@ -221,7 +221,7 @@ default="auto"
 
     Attributes
     ----------
-    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+    coef_ : ndarray of shape (n_features,) or (n_classes, n_features)
         Coefficients.
     intercept_ : float or ndarray of shape (1,) or (n_classes,)
         Intercept.
@@ -371,15 +371,14 @@ default="auto"
             pooled = merge(parts)
         else:
             pooled = moments.pooled
-        binarizer = LabelBinarizer(pos_label=1, neg_label=-1).fit(classes)
-        targets = binarizer.transform(classes).astype(np.float64)
+        targets = _signed_targets(len(classes))
         equations = _class_equations(pooled, parts, targets)
         alphas = target_alphas(self.alpha, targets.shape[1])
         coef, intercept = equations.solve(alphas, self.fit_intercept)
         return {
             **self._linear_attributes(coef, intercept, {**info, "y_ndim": 2}),
             "classes_": classes,
-            "_label_binarizer": binarizer,
+            "_label_binarizer": _binarizer(classes),
             "n_iter_": None,
             "solver_": "cholesky",
         }
@@ -390,6 +389,22 @@ def _class_factors(class_weight, classes, counts):
     if class_weight == "balanced":
         return sum(counts) / (len(classes) * np.asarray(counts, dtype=np.float64))
     return compute_class_weight(class_weight, classes=classes, y=classes)
+
+
+def _signed_targets(n_classes):
+    """Targets of the classes, one row a class, as LabelBinarizer has them."""
+    if n_classes > 2:
+        return 2.0 * np.eye(n_classes) - 1.0
+    return np.array([[-1.0], [1.0]])[:n_classes]
+
+
+def _binarizer(classes):
+    """Return the fitted LabelBinarizer that scikit-learn's `predict` asks for its type of target."""
+    binarizer = LabelBinarizer(pos_label=1, neg_label=-1)
+    binarizer.classes_ = classes
+    binarizer.y_type_ = "multiclass" if len(classes) > 2 else "binary"
+    binarizer.sparse_input_ = False
+    return binarizer
 
 
 def _class_equations(pooled, parts, targets):

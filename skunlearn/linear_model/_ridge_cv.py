@@ -210,6 +210,7 @@ class UnlearnableRidgeCV(LeastSquaresMixin, MultiOutputMixin, RegressorMixin, Li
         plain = copy_fitted(self, linear_model.Ridge)
         for name in ("alpha_", "best_score_", "mse_path_"):
             delattr(plain, name)
+        plain.n_iter_, plain.solver_ = None, "cholesky"
         return plain.set_params(alpha=self.alpha_)
 
 
