@@ -28,7 +28,7 @@ from skunlearn._chain import (
 from skunlearn._exact import clear_learned, conditions, merged_info
 from skunlearn._sklearn_compat import cached_fit_transform, keeps_rows, num_samples, routing_enabled
 from skunlearn._statistics._hashing import new_key
-from skunlearn._statistics._rows import RowLedger, RowStore
+from skunlearn._statistics._rows import RowLedger, RowStore, join
 from skunlearn.base import Guarantee, Request, UnlearnerMixin, UnlearnerTags
 from skunlearn.exceptions import UnlearningError
 
@@ -322,12 +322,9 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
         if "_info" in vars(self):
             return self._prepare_chain(forget, learn)
         self._check_maintained()
-        if learn is not None:
-            raise UnlearningError(
-                f"This pipeline cannot learn further rows ({self._reason}): call unlearn for the "
-                "old rows, or fit on the corrected ones."
-            )
         self._check_form(forget)
+        if learn is not None:
+            return self._prepare_corrected(forget, learn)
         if forget.options.get("X_retain") is not None:
             return self._prepare_refit_on_given(forget)
         if isinstance(self.__dict__.get("_ledger"), RowStore):
@@ -375,6 +372,17 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
                     "the forgotten ones, with their targets."
                 )
         return self._refitted_on(X, y, forget.options["fit_params"])
+
+    def _prepare_corrected(self, forget, learn):
+        store = vars(self).get("_ledger")
+        if not isinstance(store, RowStore) or store.extra:
+            raise UnlearningError(
+                f"This pipeline cannot learn further rows ({self._reason}): call unlearn for the "
+                "old rows, or fit on the corrected ones."
+            )
+        self._check_form(learn)
+        kept, new = store.without(_columns(forget)).columns, _columns(learn)
+        return self._refitted_on(join(kept["X"], new["X"]), join(kept["y"], new["y"]), {})
 
     def _refitted_on(self, X, y, params):
         self._purge_cache()

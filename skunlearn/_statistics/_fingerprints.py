@@ -87,7 +87,7 @@ def not_learned_message(missing, requested):
     """Return the text of the refusal, with the way out."""
     return (
         f"{missing} of the {requested} rows to forget were never learned by this model, or not "
-        "that many times, with these targets and weights; nothing was changed. Pass the rows exactly as "
-        "they were given to fit (same values, same target, same sample_weight); can_unlearn shows "
-        "how many are found."
+        "that many times, with these targets and weights; nothing was changed. Pass the rows "
+        "exactly as they were given to fit (same values, same target, same sample_weight); "
+        "can_unlearn shows how many are found."
     )

@@ -47,9 +47,10 @@ def choose_exponents(blocks, weights, resolution):
         exponents = np.concatenate([rule(block) for block in blocks])
         if len(exponents) and not -_EXTREME <= exponents.min() <= exponents.max() <= _EXTREME:
             column = int(np.argmax(np.abs(exponents)))
+            size = 2.0 ** (exponents[column] + _DEPTH)
             raise ValueError(
-                f"Column {column} of [X | y] has values of about {2.0 ** (exponents[column] + 36)}: "
-                "the squares are beyond float64. Rescale it to values between 1e-100 and 1e100."
+                f"Column {column} of [X | y] has values of about {size:.0e}: the squares are "
+                "beyond float64. Rescale it to values between 1e-100 and 1e100."
             )
         return np.append(exponents, last).astype(np.int64)
     exponents = np.asarray(resolution)

@@ -1,6 +1,7 @@
 """Raw rows, kept where a model needs them, and found again by content."""
 
 import dataclasses
+import sys
 
 import numpy as np
 from scipy import sparse
@@ -42,6 +43,17 @@ def take(values, rows):
     if hasattr(values, "iloc"):
         return values.iloc[rows]
     return values[rows] if hasattr(values, "shape") else np.asarray(values)[rows]
+
+
+def join(one, other):
+    """Rows of one kind, then more of them; None stays None."""
+    if one is None:
+        return None
+    if sparse.issparse(one):
+        return sparse.vstack([one, other], format="csr")
+    if hasattr(one, "iloc"):
+        return sys.modules["pandas"].concat([one, other])  # loaded, or there would be no frame
+    return np.concatenate([np.asarray(one), np.asarray(other)])
 
 
 @dataclasses.dataclass(frozen=True)

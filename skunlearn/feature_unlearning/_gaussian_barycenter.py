@@ -95,8 +95,8 @@ class GaussianBarycenter(
     group_means_ : ndarray of shape (n_groups, n_moved)
         Means that the maps start from; groups pooled together share one.
     maps_ : ndarray of shape (n_groups, n_moved, n_moved)
-        A_z in ``T_z(x) = barycenter_mean_ + A_z (x - mean_z)``. Zero for a column that is constant in
-        each group but not across them; the identity where there is nothing to move.
+        A_z in ``T_z(x) = barycenter_mean_ + A_z (x - mean_z)``. Zero for a column that is constant
+        in each group but not across them; the identity where there is nothing to move.
     barycenter_mean_ : ndarray of shape (n_moved,)
         Mean of the barycenter.
     barycenter_covariance_ : ndarray of shape (n_moved, n_moved)

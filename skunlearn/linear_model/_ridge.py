@@ -399,7 +399,7 @@ def _signed_targets(n_classes):
 
 
 def _binarizer(classes):
-    """Return the fitted LabelBinarizer that scikit-learn's `predict` asks for its type of target."""
+    """Return the LabelBinarizer that scikit-learn's `predict` asks for its type of target."""
     binarizer = LabelBinarizer(pos_label=1, neg_label=-1)
     binarizer.classes_ = classes
     binarizer.y_type_ = "multiclass" if len(classes) > 2 else "binary"

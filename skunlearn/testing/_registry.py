@@ -1,5 +1,7 @@
 """Instances of every public estimator, and which checks they may fail, each with the reason."""
 
+from sklearn.neighbors import KNeighborsClassifier
+
 from skunlearn.decomposition import PCA
 from skunlearn.feature_unlearning import GaussianBarycenter
 from skunlearn.linear_model import LinearRegression, Ridge, RidgeClassifier, UnlearnableRidgeCV
@@ -58,6 +60,7 @@ def unlearners():
         make_pipeline(StandardScaler(), PCA(whiten=True), RidgeClassifier()),
         make_pipeline(StandardScaler(), GaussianNB()),
         make_pipeline(StandardScaler(), UnlearnableRidgeCV(random_state=0)),
+        make_pipeline(StandardScaler(), KNeighborsClassifier(n_neighbors=1)),
         make_pipeline(GaussianBarycenter(sensitive_columns=[]), StandardScaler(), PCA()),
     ]
 
