@@ -2,21 +2,16 @@
 
 import copy
 
-import numpy as np
 from sklearn import pipeline
-from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
-    check_consistent_length,
     check_is_fitted,
-    check_memory,
-    validate_data,
 )
 
+from skunlearn._by_rows import LAST_ROWS, ByRowsMixin, row_parts
 from skunlearn._chain import (
-    PASSED,
     Chain,
     Leaf,
     NotAChain,
@@ -26,21 +21,16 @@ from skunlearn._chain import (
     witness,
 )
 from skunlearn._exact import clear_learned, conditions, merged_info
-from skunlearn._sklearn_compat import cached_fit_transform, keeps_rows, num_samples, routing_enabled
+from skunlearn._sklearn_compat import keeps_rows, routing_enabled
 from skunlearn._statistics._hashing import new_key
-from skunlearn._statistics._rows import RowLedger, RowStore, join
+from skunlearn._statistics._rows import RowStore
 from skunlearn.base import Guarantee, Request, UnlearnerMixin, UnlearnerTags
 from skunlearn.exceptions import UnlearningError
 
 __all__ = ["Pipeline", "make_pipeline"]
 
-_LAST_ROWS = (
-    "Found array with 0 sample(s) while a minimum of 1 is required by Pipeline: these are the last "
-    "rows. Delete the model instead."
-)
 
-
-class Pipeline(UnlearnerMixin, pipeline.Pipeline):
+class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
     """A pipeline with `unlearn`: scikit-learn's class with one ledger over raw rows.
 
     When an upstream step forgets, the inputs of every later step change, so steps that each
@@ -181,23 +171,9 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
         chain.record_names(request)
         return self
 
-    def _fit_rows(self, X, y, params, leaves, reason):
-        """Fit as scikit-learn does, and note the raw rows, or keep them where the model does."""
+    def _plain_fit(self, X, y, **params):
+        """Fit as scikit-learn does."""
         super().fit(X, y, **params)
-        self._routes = [(leaf.path, sorted(leaf.params)) for leaf in leaves]
-        self._reason = reason
-        last = leaves[-1].step if leaves else None
-        if hasattr(last, "_strip_fingerprints"):  # the pipeline's own ledger does the checking
-            last._strip_fingerprints()
-        columns = _columns(shared_request(X, y, leaves))
-        keeps = last is not None and keeps_rows(last)
-        n = num_samples(X)
-        by_row = all(np.ndim(value) and num_samples(value) == n for value in params.values())
-        if keeps and by_row:
-            self._ledger = RowStore.of(columns, dict(params), new_key())
-        elif self.track_rows:
-            self._ledger = RowLedger.of(columns, new_key())
-        return self
 
     def _forget_everything(self):
         """Drop what an earlier fit left."""
@@ -322,21 +298,7 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
         if "_info" in vars(self):
             return self._prepare_chain(forget, learn)
         self._check_maintained()
-        self._check_form(forget)
-        if learn is not None:
-            return self._prepare_corrected(forget, learn)
-        if forget.options.get("X_retain") is not None:
-            return self._prepare_refit_on_given(forget)
-        if isinstance(self.__dict__.get("_ledger"), RowStore):
-            kept = self._ledger.without(_columns(forget))
-            return self._refitted_on(kept.columns["X"], kept.columns["y"], kept.extra)
-        if forget.options.get("upstream") == "frozen":
-            return self._prepare_frozen(forget)
-        raise UnlearningError(
-            f"This pipeline cannot forget rows exactly: {self._reason}. Pass X_retain and y_retain "
-            'to refit it on the rows that remain, or upstream="frozen" to let only the last step '
-            "forget (approximate), or wrap the model in a chain of exact steps."
-        )
+        return self._prepare_by_rows(forget, learn)
 
     def _prepare_chain(self, forget, learn):
         self._check_witness()
@@ -350,7 +312,7 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
             learned = self._ledger.minus(rows)
             learned = learned if more is None else learned.plus(more)
             if learned.n_rows == 0:
-                raise UnlearningError(_LAST_ROWS)
+                raise UnlearningError(LAST_ROWS)
             derived = chain.derive(learned, info)
         except UnlearningError:
             raise
@@ -358,85 +320,12 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
             raise UnlearningError(f"{error} (a fit on the rows that remain would fail)") from error
         return {"_ledger": learned, "_info": info, "_derived": derived}
 
-    def _prepare_refit_on_given(self, forget):
-        X, y = forget.options["X_retain"], forget.options["y_retain"]
-        if "_ledger" in vars(self):
-            remain = self._ledger.without(_columns(forget))
-            shared = {name: forget.options["fit_params"].get(name) for name in PASSED}
-            kept = _columns(Request(X, y, **shared))
-            missing = remain.n_missing(kept)
-            if missing or num_samples(X) != len(remain):
-                raise UnlearningError(
-                    f"X_retain has {num_samples(X)} rows, {missing} of them not among the "
-                    f"{len(remain)} learned rows that remain. Pass exactly the learned rows less "
-                    "the forgotten ones, with their targets."
-                )
-        return self._refitted_on(X, y, forget.options["fit_params"])
-
-    def _prepare_corrected(self, forget, learn):
-        store = vars(self).get("_ledger")
-        if not isinstance(store, RowStore) or store.extra:
-            raise UnlearningError(
-                f"This pipeline cannot learn further rows ({self._reason}): call unlearn for the "
-                "old rows, or fit on the corrected ones."
-            )
-        self._check_form(learn)
-        kept, new = store.without(_columns(forget)).columns, _columns(learn)
-        return self._refitted_on(join(kept["X"], new["X"]), join(kept["y"], new["y"]), {})
-
-    def _refitted_on(self, X, y, params):
-        self._purge_cache()
-        fresh = clone(self)
-        if num_samples(X) == 0:
-            raise UnlearningError(_LAST_ROWS)
-        try:
-            fresh.fit(X, y, **params)
-        except ValueError as error:
-            raise UnlearningError(f"{error} (raised by fit on the rows that remain)") from error
-        return {**vars(fresh), "_frozen": (), "_refitted": True}
-
-    def _prepare_frozen(self, forget):
-        steps = list(flat_steps(self))
-        path, last = steps[-1]
-        if not hasattr(last, "_prepare_unlearn") or not hasattr(last, "unlearn"):
-            raise UnlearningError(
-                f'upstream="frozen" needs a last step that can forget, got {path} '
-                f"({type(last).__name__}). Pass X_retain and y_retain instead."
-            )
-        ledger = {}
-        if "_ledger" in vars(self):
-            ledger["_ledger"] = self._ledger.without(_columns(forget))
-        routes = dict(self._routes)
-        X = forget.X
-        for name, step in steps[:-1]:
-            Z = {"sensitive_features": forget.sensitive_features}
-            X = step.transform(X, **(Z if "sensitive_features" in routes[name] else {}))
-        weight = forget.sample_weight if "sample_weight" in routes[path] else None
-        attributes = last._prepare_unlearn(Request(X, forget.y, weight))
-        self._purge_cache()
-        frozen = tuple(name for name, step in steps[:-1] if get_tags(step).requires_fit)
-        return {**ledger, "_frozen": frozen, "_last": (last, attributes)}
-
     def _count_missing(self, forget):
         self._check_maintained()
         if "_info" in vars(self):
             rows, _ = self._chain().rows(forget, reset=False, info=self._info)
             return self._ledger.n_missing(rows)
-        return self._ledger.n_missing(_columns(forget)) if "_ledger" in vars(self) else 0
-
-    def _check_form(self, forget):
-        """Check the parts of a request against each other, and its columns against `fit`."""
-        parts = [forget.X, forget.y, forget.sample_weight, forget.sensitive_features]
-        check_consistent_length(*parts)
-        first = next(step for _, step in flat_steps(self))
-        if hasattr(first, "n_features_in_"):
-            validate_data(first, forget.X, reset=False, skip_check_array=True)
-
-    def _purge_cache(self):
-        """Delete cached transformers, which hold rows and what was fitted on them."""
-        memory = check_memory(self.memory)
-        if getattr(memory, "location", None) is not None and hasattr(memory, "cache"):
-            memory.cache(cached_fit_transform, ignore=["caller", "callback_ctx"]).clear(warn=False)
+        return self._ledger.n_missing(row_parts(forget)) if "_ledger" in vars(self) else 0
 
     # -- what it knows of itself -------------------------------------------------------------
 
@@ -542,16 +431,6 @@ class Pipeline(UnlearnerMixin, pipeline.Pipeline):
         keeps = bool(flat) and keeps_rows(flat[-1][1])
         tags.unlearner_tags = UnlearnerTags("exact", needs_y=needs_y, keeps_rows=keeps)
         return tags
-
-
-def _columns(request):
-    """Return the parts of raw rows by which they are found again."""
-    return {
-        "X": request.X,
-        "y": request.y,
-        "sample_weight": request.sample_weight,
-        "sensitive_features": request.sensitive_features,
-    }
 
 
 def make_pipeline(

@@ -58,6 +58,14 @@ def test_unlearned_is_scikit_learn_refitted(X, n_components, whiten):
     assert model.state_digest() == refit.state_digest()
 
 
+def test_a_share_that_is_just_reached_takes_one_more_component():
+    X = np.array([[1.0, 1.0, 0.0], [1.0, -1.0, 0.0], [-1.0, 1.0, 0.0], [-1.0, -1.0, 0.0]])
+    for kind in (PCA, decomposition.PCA):
+        model = kind(0.5, svd_solver="full").fit(X)
+        assert model.n_components_ == 2, kind
+        assert model.explained_variance_ratio_[0] == 0.5
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_signs_are_those_of_scikit_learn(seed):
     X = np.random.default_rng(seed).normal(size=(50, 5)) * [5, 4, 3, 2, 1]

@@ -217,7 +217,6 @@ def test_partial_fit_with_weights_is_one_fit(rows):
     assert_like(model, naive_bayes.GaussianNB().fit(X, y, sample_weight=w))
 
 
-@pytest.mark.xfail(strict=True, reason="a longer text is cut to the old width: the class is 'l'")
 def test_a_longer_label_can_replace_one(rows):
     X, codes, _ = rows
     y = np.array(["a", "b", "c"])[codes]
