@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_consistent_length, check_memory, validate_data
 
-from skunlearn._chain import PASSED, flat_steps, shared_request
+from skunlearn._chain import flat_steps, routed_leaves, shared_request, witness
 from skunlearn._sklearn_compat import cached_fit_transform, keeps_rows, num_samples
 from skunlearn._statistics._hashing import new_key
 from skunlearn._statistics._rows import RowLedger, RowStore, join
@@ -29,8 +29,9 @@ class ByRowsMixin:
         self._routes = [(leaf.path, sorted(leaf.params)) for leaf in leaves]
         self._reason = reason
         last = leaves[-1].step if leaves else None
-        if hasattr(last, "_strip_fingerprints"):  # the pipeline's own ledger does the checking
-            last._strip_fingerprints()
+        for _, step in flat_steps(self):
+            if hasattr(step, "_hand_over"):
+                step._hand_over()
         columns = row_parts(shared_request(X, y, leaves))
         keeps = last is not None and keeps_rows(last)
         n = num_samples(X)
@@ -41,9 +42,11 @@ class ByRowsMixin:
             self._ledger = RowStore.of(columns, params, new_key())
         elif self.track_rows:
             self._ledger = RowLedger.of(columns, new_key())
+        self._witness = witness(flat_steps(self))
         return self
 
     def _prepare_by_rows(self, forget, learn):
+        self._check_witness()
         self._check_form(forget)
         if learn is not None:
             return self._prepare_corrected(forget, learn)
@@ -64,8 +67,8 @@ class ByRowsMixin:
         X, y = forget.options["X_retain"], forget.options["y_retain"]
         if "_ledger" in vars(self):
             remain = self._ledger.without(row_parts(forget))
-            shared = {name: forget.options["fit_params"].get(name) for name in PASSED}
-            kept = row_parts(Request(X, y, **shared))
+            routed = self._check_method_params(method="fit", props=forget.options["fit_params"])
+            kept = row_parts(shared_request(X, y, list(routed_leaves(self, routed))))
             missing = remain.n_missing(kept)
             if missing or num_samples(X) != len(remain):
                 raise UnlearningError(
@@ -114,7 +117,8 @@ class ByRowsMixin:
             Z = {"sensitive_features": forget.sensitive_features}
             X = step.transform(X, **(Z if "sensitive_features" in routes[name] else {}))
         weight = forget.sample_weight if "sample_weight" in routes[path] else None
-        attributes = last._prepare_unlearn(Request(X, forget.y, weight))
+        request = Request(X, forget.y, weight, options={"by_owner": True})
+        attributes = last._prepare_unlearn(request)
         self._purge_cache()
         frozen = tuple(name for name, step in steps[:-1] if get_tags(step).requires_fit)
         return {**ledger, "_frozen": frozen, "_last": (last, attributes)}
@@ -123,7 +127,7 @@ class ByRowsMixin:
         """Check the parts of a request against each other, and its columns against `fit`."""
         parts = [forget.X, forget.y, forget.sample_weight, forget.sensitive_features]
         check_consistent_length(*parts)
-        first = next(step for _, step in flat_steps(self))
+        first = next((step for _, step in flat_steps(self)), None)
         if hasattr(first, "n_features_in_"):
             validate_data(first, forget.X, reset=False, skip_check_array=True)
 

@@ -308,16 +308,20 @@ def shared_request(X, y, leaves):
     return Request(X, y, **given)
 
 
-def witness(leaves):
+def _has_own_statistics(step):
+    return vars(step).get("_learned") is not None and "_owned" not in vars(step)
+
+
+def witness(steps):
     """Digest of what the steps have learned, to notice a step changed by another hand."""
     state = hashlib.blake2b(digest_size=16)
-    for leaf in leaves:
-        state.update(f"{leaf.path} {type(leaf.step).__name__}".encode())
-        learned = {k: v for k, v in vars(leaf.step).items() if k != "n_features_in_"}
+    for path, step in steps:
+        state.update(f"{path} {type(step).__name__}".encode())
+        learned = {k: v for k, v in vars(step).items() if k != "n_features_in_"}
         for name, value in sorted(learned.items()):
             if name.endswith("_") and isinstance(value, np.ndarray) and value.dtype != object:
                 state.update(name.encode() + value.tobytes())
             elif name.endswith("_") and isinstance(value, (int, float, str)):
                 state.update(f"{name}={value!r}".encode())
-        state.update(b"own" if vars(leaf.step).get("_learned") is not None else b"chain")
+        state.update(b"own" if _has_own_statistics(step) else b"chain")
     return state.hexdigest()

@@ -66,6 +66,7 @@ class ExactUnlearnerMixin(UnlearnerMixin):
         )
         attributes = self._attributes(learned, info)
         clear_learned(self)
+        vars(self).pop("_owned", None)
         self._commit(attributes)
         return self
 
@@ -91,7 +92,8 @@ class ExactUnlearnerMixin(UnlearnerMixin):
         }
 
     def _prepare_unlearn(self, forget, learn=None):
-        self._check_maintained()
+        if not forget.options.get("by_owner"):
+            self._check_maintained()
         rows, _ = self._check_rows(forget, reset=False)
         if len(rows) == 0 and learn is None:
             return None
@@ -122,7 +124,7 @@ class ExactUnlearnerMixin(UnlearnerMixin):
 
         Parameters
         ----------
-        columns : int, str or list of these
+        columns : int, str, array-like of these, or boolean mask
             Positions, or names where X had names.
 
         Returns
@@ -154,17 +156,26 @@ class ExactUnlearnerMixin(UnlearnerMixin):
     def _column_positions(self, columns):
         """Sorted distinct positions of columns given by position or name."""
         names = list(getattr(self, "feature_names_in_", []))
+        n_features = self.n_features_in_
+        columns = np.asarray(columns).tolist() if not isinstance(columns, str) else columns
+        columns = columns if isinstance(columns, list) else [columns]
+        if columns and all(isinstance(column, bool) for column in columns):
+            if len(columns) != n_features:
+                raise UnlearningError(
+                    f"Got a mask of {len(columns)}, expected {n_features} values."
+                )
+            columns = np.flatnonzero(columns).tolist()
         out = set()
-        for column in columns if isinstance(columns, (list, tuple, np.ndarray)) else [columns]:
+        for column in columns:
             if isinstance(column, str):
                 if column not in names:
                     raise UnlearningError(f"Got column {column!r}, expected one of {names}.")
                 out.add(names.index(column))
-            elif -self.n_features_in_ <= column < self.n_features_in_:
-                out.add(int(column) % self.n_features_in_)
+            elif isinstance(column, int) and -n_features <= column < n_features:
+                out.add(column % n_features)
             else:
                 raise UnlearningError(
-                    f"Got column {column!r}, expected a position below {self.n_features_in_}."
+                    f"Got column {column!r}, expected a position below {n_features} or a name."
                 )
         return np.array(sorted(out), dtype=np.intp)
 
@@ -174,17 +185,18 @@ class ExactUnlearnerMixin(UnlearnerMixin):
 
     def _check_maintained(self, error=UnlearningError):
         check_is_fitted(self)
-        if self.__dict__.get("_learned") is None:
+        if self.__dict__.get("_learned") is None or "_owned" in vars(self):
             raise error(
                 f"This {type(self).__name__} carries no statistics of its rows: it was stripped "
                 "for serving, or it is a step of a pipeline. Call unlearn on the object that was "
                 "fitted."
             )
 
-    def _strip_fingerprints(self):
-        """Leave the checking of requests to the owner of another ledger."""
+    def _hand_over(self):
+        """Leave all requests to a pipeline, which has a ledger of its own."""
         if self.__dict__.get("_learned") is not None:
             self._learned = self._learned.without_fingerprints()
+            self._owned = True
 
     # -- what it says of itself ------------------------------------------------------------
 

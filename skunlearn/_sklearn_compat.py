@@ -39,10 +39,18 @@ def keeps_rows(estimator):
 def check_weights(sample_weight, X):
     """Validate sample weights: None stays None, a number is repeated, negatives are refused.
 
+    Weights that are all zero are a matter of the rows together with those learned before.
+
     Returns
     -------
     ndarray of shape (n_samples,), float64, or None
     """
     if sample_weight is None:
         return None
-    return _check_sample_weight(sample_weight, X, dtype="float64", ensure_non_negative=True)
+    return _check_sample_weight(
+        sample_weight,
+        X,
+        dtype="float64",
+        ensure_non_negative=True,
+        allow_all_zero_weights=True,
+    )

@@ -189,10 +189,11 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
             leaves = self._chain(attributes.get("_info")).leaves
             for leaf, learned in zip(leaves, derived, strict=True):
                 leaf.step.__dict__.update(learned)
-            attributes["_witness"] = witness(leaves)
+            attributes["_witness"] = witness(flat_steps(self))
         if "_last" in attributes:
             last, learned = attributes.pop("_last")
             last._commit(learned)
+            attributes["_witness"] = witness(flat_steps(self))
         self.__dict__.update(attributes)
 
     @available_if(pipeline.Pipeline._can_fit_transform)
@@ -348,11 +349,7 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
             )
 
     def _check_witness(self):
-        try:
-            unchanged = witness(self._chain().leaves) == self._witness
-        except KeyError:
-            unchanged = False
-        if not unchanged:
+        if witness(flat_steps(self)) != self._witness:
             raise UnlearningError(
                 "A step of this pipeline was refitted or exchanged since the pipeline was fitted, "
                 "so the ledger no longer describes it. Fit the pipeline again."
@@ -417,10 +414,7 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
         sklearn.pipeline.Pipeline
         """
         check_is_fitted(self)
-        steps = [
-            (name, step.to_sklearn() if hasattr(step, "to_sklearn") else copy.deepcopy(step))
-            for name, step in self.steps
-        ]
+        steps = [(name, _plain(step)) for name, step in self.steps]
         return pipeline.Pipeline(steps, transform_input=self.transform_input, verbose=self.verbose)
 
     def __sklearn_tags__(self):
@@ -431,6 +425,17 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
         keeps = bool(flat) and keeps_rows(flat[-1][1])
         tags.unlearner_tags = UnlearnerTags("exact", needs_y=needs_y, keeps_rows=keeps)
         return tags
+
+
+def _plain(step):
+    """Return a step for serving; a pipeline that is scikit-learn's own may hold steps of ours."""
+    if hasattr(step, "to_sklearn"):
+        return step.to_sklearn()
+    if isinstance(step, pipeline.Pipeline):
+        step = copy.copy(step)
+        step.steps = [(name, _plain(inner)) for name, inner in step.steps]
+        return step
+    return copy.deepcopy(step)
 
 
 def make_pipeline(

@@ -39,8 +39,6 @@ class RowCounter(UnlearnerMixin, TransformerMixin, BaseEstimator):
         return np.full((len(X), 1), self.count_)
 
     def _prepare_unlearn(self, forget, learn=None):
-        if not len(forget) and learn is None:
-            return None
         count = self.count_ - len(forget)
         if count < 0:
             raise UnlearningError(f"Got {len(forget)} rows, there are {self.count_}.")
@@ -140,6 +138,7 @@ def test_one_method_makes_an_unlearner():
     assert model.unlearn(X[:2]) is model
     assert model.count_ == 4
     assert model.unlearn(X[:0]).count_ == 4
+    assert len(model.last_[0]) == 2  # no row is no request: it did not arrive
     assert RowCounter().fit_transform(X).tolist() == [[6]] * 6
     assert clone(model).get_params() == {"forgets": True}
 
@@ -236,6 +235,18 @@ def test_fit_parameters_reach_fit_through_fit_transform():
     assert model.weight_ == 6.0
     model.fit_transform(X, [0] * 6)
     assert model.weight_ is None
+
+
+def test_a_pickle_of_other_versions_warns():
+    model = RowCounter().fit(X)
+    assert pickle.loads(pickle.dumps(model)).count_ == 6
+    state = model.__getstate__()
+    assert "_pickled_with" in state and "_pickled_with" not in vars(model)
+    state["_pickled_with"] = {**state["_pickled_with"], "schema": 0}
+    other = RowCounter()
+    with pytest.warns(UserWarning, match=r"RowCounter was pickled with .*'schema': 0.*loaded with"):
+        other.__setstate__(state)
+    assert other.count_ == 6 and "_pickled_with" not in vars(other)
 
 
 def test_a_third_party_step_is_asked_by_protocol():

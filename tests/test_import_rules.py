@@ -25,7 +25,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "skunlearn"
 
-FOUNDATION = {"base", "_exact", "_by_rows", "_chain", "_sklearn_compat", "exceptions", "_statistics"}
+FOUNDATION = {
+    "base",
+    "_exact",
+    "_by_rows",
+    "_chain",
+    "_sklearn_compat",
+    "exceptions",
+    "_statistics",
+}
 # Rooms that do not follow the rule of the model rooms (FOUNDATION and themselves).
 MAY_IMPORT = {
     "__init__": {"_adopt", "exceptions"},

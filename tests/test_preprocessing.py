@@ -173,7 +173,7 @@ def test_weights_that_are_all_zero_are_refused(rows):
     weights = np.r_[np.ones(5), np.zeros(145)]
     model = StandardScaler().fit(X, sample_weight=weights)
     scale = model.scale_.copy()
-    with pytest.raises(UnlearningError, match="sample weights of all rows"):
+    with pytest.raises(UnlearningError, match="at least one non-zero"):
         model.unlearn(X[:5], sample_weight=weights[:5])
     assert np.array_equal(model.scale_, scale)
 
@@ -181,7 +181,6 @@ def test_weights_that_are_all_zero_are_refused(rows):
 ZERO_WEIGHTS = "a request in which every weight is 0 is refused like a fit with such weights"
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason=ZERO_WEIGHTS)
 @pytest.mark.parametrize("n_rows", [1, 145])
 def test_rows_of_no_weight_can_be_forgotten(rows, n_rows):
     X, _ = rows
@@ -193,7 +192,6 @@ def test_rows_of_no_weight_can_be_forgotten(rows, n_rows):
     assert_like(model, preprocessing.StandardScaler().fit(X[:5]), names=LEARNED[:3])
 
 
-@pytest.mark.xfail(strict=True, reason="scikit-learn counts rows where it takes no moments")
 def test_rows_are_counted_where_no_moments_are_taken(rows):
     X, w = rows
     options = {"with_mean": False, "with_std": False}
@@ -204,10 +202,6 @@ def test_rows_are_counted_where_no_moments_are_taken(rows):
     assert ours.n_samples_seen_ == theirs.n_samples_seen_
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="sums of squares take the entries stored for one cell apart, as scikit-learn does",
-)
 def test_entries_stored_twice_are_one_value():
     twice = sparse.csr_array(
         (np.array([1.0, 2.0, 3.0]), np.array([0, 0, 0]), np.array([0, 2, 3])), shape=(2, 1)

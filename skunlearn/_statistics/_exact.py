@@ -239,11 +239,14 @@ def _diagonal_chunk(blocks, scales, weights):
     for block, scale in zip(blocks, scales, strict=True):
         width = block.shape[1]
         if sparse.issparse(block):
-            values = block.data * scale[block.indices]
+            with np.errstate(over="ignore"):
+                values = block.data * scale[block.indices]
             repeated = [np.repeat(digit, np.diff(block.indptr)) for digit in weight_digits]
             add_up = functools.partial(_sums_by_column, block.indices, width)
         else:
-            values, repeated = block * scale, [digit[:, None] for digit in weight_digits]
+            with np.errstate(over="ignore"):
+                values = block * scale
+            repeated = [digit[:, None] for digit in weight_digits]
             add_up = functools.partial(np.sum, axis=0)
         digits = split(values, digits_needed(np.abs(values).max(initial=0.0)))
         left = digits if (weights == 1).all() else weighted_digits(repeated, digits)

@@ -15,7 +15,7 @@ from skunlearn._statistics._hashing import hash_rows
 _DEPTH = 33  # binary places below the spread of a column, at least
 _STEP = 3
 _SAMPLE = 2048
-_EXTREME = 400  # largest size of an exponent: squares stay within float64
+_SMALLEST, _LARGEST = -540, 440  # exponents whose squares stay within float64
 
 
 def choose_exponents(blocks, weights, resolution):
@@ -45,7 +45,7 @@ def choose_exponents(blocks, weights, resolution):
         whole = weights is None or (weights == np.rint(weights)).all()
         last = 0 if whole else rule(weights[:, None])[0]
         exponents = np.concatenate([rule(block) for block in blocks])
-        if len(exponents) and not -_EXTREME <= exponents.min() <= exponents.max() <= _EXTREME:
+        if len(exponents) and not _SMALLEST <= exponents.min() <= exponents.max() <= _LARGEST:
             column = int(np.argmax(np.abs(exponents)))
             size = 2.0 ** (exponents[column] + _DEPTH)
             raise ValueError(
@@ -54,7 +54,8 @@ def choose_exponents(blocks, weights, resolution):
             )
         return np.append(exponents, last).astype(np.int64)
     exponents = np.asarray(resolution)
-    if exponents.ndim == 0 and isinstance(resolution, numbers.Integral):
+    whole = isinstance(resolution, numbers.Integral) and not isinstance(resolution, bool)
+    if exponents.ndim == 0 and whole:
         return np.append(np.full(n_columns, int(resolution)), -52).astype(np.int64)
     if exponents.shape != (n_columns + 1,) or exponents.dtype.kind not in "iu":
         raise ValueError(

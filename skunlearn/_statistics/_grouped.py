@@ -144,7 +144,7 @@ class GroupedMoments:
         """Moments of all rows."""
         moments = self.by(ALL)[None]
         if not moments.weight > 0:
-            raise ValueError("The sample weights of all rows (of every class) are 0.")
+            raise ValueError("Sample weights must contain at least one non-zero number.")
         return moments
 
     def affine(self, matrix, offset):

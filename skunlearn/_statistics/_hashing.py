@@ -16,6 +16,7 @@ from skunlearn._statistics._threads import map_ranges
 
 _BLOCK = 512
 _U = np.uint64
+_LARGE = 2**53
 
 
 def new_key():
@@ -64,6 +65,15 @@ def as_words(values):
     return words
 
 
+def canonical(matrix):
+    """Bring a sparse matrix to CSR with one entry a cell."""
+    matrix = sparse.csr_array(matrix)
+    if not matrix.has_canonical_format:
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+    return matrix
+
+
 def hash_rows(blocks, key):
     """Hash rows given as blocks of columns.
 
@@ -101,6 +111,13 @@ def _add_dense(hashes, block, multipliers):
     map_ranges(work, len(hashes), block.shape[1])
 
 
+def has_large_integers(values):
+    """Tell whether integers are there that float64 would confuse."""
+    if values.dtype.kind not in "iu" or not values.size:
+        return False
+    return int(values.max()) > _LARGE or int(values.min()) < -_LARGE
+
+
 def label_words(values):
     """64-bit words of labels of any kind: numbers by value, everything else by type and text.
 
@@ -116,8 +133,8 @@ def label_words(values):
     ndarray of shape (n,), uint64
     """
     values = np.asarray(values)
-    if values.dtype.kind in "bifu":
-        return as_words(values)
+    if values.dtype.kind in "bifu" and not has_large_integers(values):
+        return as_words(values.astype(np.float64))
     seen = {}
     return np.array([_word(value, seen) for value in values.tolist()], dtype=np.uint64)
 
@@ -137,7 +154,12 @@ def _label_word(value):
     # pandas.NA is neither equal nor unequal to itself
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         value = float("nan")
-    if isinstance(value, (bool, int, float, np.number, np.bool_)):
+    whole = isinstance(value, (int, np.integer))
+    if whole and abs(int(value)) > _LARGE:
+        value, kind = int(value), "int"
+    elif whole or isinstance(value, (float, np.floating, np.bool_)):
         return int(as_words(np.array([value], dtype=np.float64))[0])
-    text = f"{type(value).__name__}:{value}".encode()
+    else:
+        kind = "str" if isinstance(value, str) else type(value).__name__
+    text = f"{kind}:{value}".encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")

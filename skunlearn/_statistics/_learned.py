@@ -9,7 +9,7 @@ from skunlearn._statistics._exact import ExactDiagonal, ExactGram
 from skunlearn._statistics._fingerprints import Fingerprints
 from skunlearn._statistics._grid import choose_exponents
 from skunlearn._statistics._grouped import GroupedMoments, GroupedSums
-from skunlearn._statistics._hashing import hash_rows
+from skunlearn._statistics._hashing import canonical, hash_rows
 
 NO_KEY = (None, None, None)
 KINDS = {"gram": ExactGram, "diagonal": ExactDiagonal}
@@ -104,6 +104,11 @@ class LearnedRows:
 
     def _sums(self, rows, both):
         """Weighted sums and, if asked, unweighted ones."""
+        width = sum(block.shape[1] for block in rows.blocks)
+        if width != len(self.exponents) - 1:
+            raise ValueError(
+                f"Got {width} columns [X | y], expected {len(self.exponents) - 1} as in fit."
+            )
         where = {"keys": rows.keys, "codes": rows.codes, "exponents": self.exponents}
         kind = KINDS[self.kind]
         weighted = GroupedSums.of(kind, rows.X, rows.Y, weights=rows.weights, **where)
@@ -212,4 +217,4 @@ def _check_size(rows, kind):
 
 def numeric(X):
     """X with sparse storage in CSR, as the sums want it."""
-    return sparse.csr_array(X) if sparse.issparse(X) else X
+    return canonical(X) if sparse.issparse(X) else X

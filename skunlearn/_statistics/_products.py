@@ -92,7 +92,8 @@ def _fill(out, blocks, start, stop, scales, rows):
     column = 1
     for block, scale in zip(blocks, scales, strict=True):
         width = block.shape[1]
-        np.multiply(block[where], scale, out=out[:, column : column + width])
+        with np.errstate(over="ignore"):  # what is infinite is refused when digits are counted
+            np.multiply(block[where], scale, out=out[:, column : column + width])
         column += width
     return out
 

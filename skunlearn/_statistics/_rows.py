@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from skunlearn._statistics._fingerprints import Fingerprints, not_learned_message
-from skunlearn._statistics._hashing import hash_rows, label_words
+from skunlearn._statistics._hashing import canonical, has_large_integers, hash_rows, label_words
 from skunlearn.exceptions import NotLearnedError
 
 
@@ -25,14 +25,15 @@ def content_blocks(values):
     if values is None:
         return []
     if sparse.issparse(values):
-        return [sparse.csr_array(values)]
+        return [canonical(values)]
     if hasattr(values, "columns") and hasattr(values, "iloc"):
         columns = [np.asarray(values.iloc[:, j]) for j in range(values.shape[1])]
         return [label_words(column)[:, None] for column in columns]
     values = np.asarray(values)
-    if values.dtype.kind in "bifu":
-        return [values.reshape(len(values), -1)]
+    numbers = values.dtype.kind in "bifu" and not has_large_integers(values)
     values = values.reshape(len(values), -1)
+    if numbers:
+        return [values.astype(np.float64, copy=False)]
     return [label_words(column)[:, None] for column in values.T]
 
 

@@ -38,10 +38,6 @@ class LeastSquaresMixin(ExactUnlearnerMixin):
             multi_output=True,
         )
         y = np.asarray(y, dtype=np.float64)
-        if not reset and y.ndim != self._info["y_ndim"]:
-            raise ValueError(
-                f"Got y with {y.ndim} dimension(s), expected {self._info['y_ndim']} as in fit."
-            )
         info = {"dtype": X.dtype, "y_ndim": y.ndim}
         return plain_rows(X, request, Y=y[:, None] if y.ndim == 1 else y), info
 

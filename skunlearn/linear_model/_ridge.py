@@ -365,12 +365,11 @@ default="auto"
         by_class = moments.by("class")
         classes = classes_of(by_class, info["label_dtype"])
         parts = [by_class[label] for label in classes.tolist()]
+        pooled = moments.pooled
         if self.class_weight is not None:
             factors = _class_factors(self.class_weight, classes, [part.n_rows for part in parts])
             parts = [part.scaled(factor) for part, factor in zip(parts, factors, strict=True)]
             pooled = merge(parts)
-        else:
-            pooled = moments.pooled
         targets = _signed_targets(len(classes))
         equations = _class_equations(pooled, parts, targets)
         alphas = target_alphas(self.alpha, targets.shape[1])

@@ -155,8 +155,8 @@ class GaussianNB(ExactUnlearnerMixin, naive_bayes.GaussianNB):
         classes = info.get("declared")
         if classes is None:
             classes = classes_of(by_class, info["label_dtype"])
+        n_features = moments.pooled.n_features
         pooled = moments.unweighted.pooled
-        n_features = pooled.n_features
         theta = np.zeros((len(classes), n_features))
         variance = np.zeros_like(theta)
         count = np.zeros(len(classes))

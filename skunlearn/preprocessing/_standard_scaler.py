@@ -139,11 +139,12 @@ class StandardScaler(ExactUnlearnerMixin, preprocessing.StandardScaler):
         variance = pooled.variance if self.with_std else None
         no_mean = not self.with_std and (not self.with_mean or info.get("sparse"))
         weight = pooled.weight
+        unweighted = weight == pooled.n_rows or not (self.with_mean or self.with_std)
         return {
             "mean_": None if no_mean else pooled.mean[: pooled.n_features].copy(),
             "var_": variance,
             "scale_": np.sqrt(np.where(variance > 0, variance, 1.0)) if self.with_std else None,
-            "n_samples_seen_": pooled.n_rows if weight == pooled.n_rows else weight,
+            "n_samples_seen_": pooled.n_rows if unweighted else weight,
         }
 
     def _push(self, attributes, moments):
