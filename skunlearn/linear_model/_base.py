@@ -3,14 +3,47 @@
 import numpy as np
 
 from skunlearn._exact import ExactUnlearnerMixin, check_X_y, plain_rows
+from skunlearn._sklearn_compat import fit_context
+from skunlearn.base import Request
 
 
 class LeastSquaresMixin(ExactUnlearnerMixin):
-    """Regressors on the joint moments of [X | Y]; a subclass gives `_coefficients`."""
+    """Least squares on the joint moments of [X | Y]; a subclass gives `_derive`."""
 
     _target = "numeric"
     _ravel_one_target = True  # the form of coef_ for y of shape (n, 1), as scikit-learn has it
     _columns_free = True
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit from the exact moments of [X | y].
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : float or array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self : object
+        """
+        return self._fit_exact(Request(X, y, sample_weight))
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Learn more rows; the result equals one `fit` on all of them, on the same grid.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        self : object
+        """
+        return self._partial_fit_exact(Request(X, y, sample_weight))
 
     def _check_supported(self):
         if self.positive:

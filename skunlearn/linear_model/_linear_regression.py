@@ -4,8 +4,6 @@ import numpy as np
 from scipy import linalg
 from sklearn import linear_model
 
-from skunlearn._sklearn_compat import fit_context
-from skunlearn.base import Request
 from skunlearn.linear_model._base import LeastSquaresMixin
 from skunlearn.linear_model._solve import NormalEquations, rank
 
@@ -103,37 +101,6 @@ class LinearRegression(LeastSquaresMixin, linear_model.LinearRegression):
         )
         self.track_rows = track_rows
         self.resolution = resolution
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
-        """Fit from the exact moments of [X | y].
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        self : object
-        """
-        return self._fit_exact(Request(X, y, sample_weight))
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None):
-        """Learn more rows; the result equals one `fit` on all of them, on the same grid.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As in `fit`.
-
-        Returns
-        -------
-        self : object
-        """
-        return self._partial_fit_exact(Request(X, y, sample_weight))
 
     def _derive(self, moments, info):
         pooled = moments.pooled

@@ -145,37 +145,6 @@ default="auto"
         self.track_rows = track_rows
         self.resolution = resolution
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
-        """Fit from the exact moments of [X | y].
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        sample_weight : float or array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        self : object
-        """
-        return self._fit_exact(Request(X, y, sample_weight))
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None):
-        """Learn more rows; the result equals one `fit` on all of them, on the same grid.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As in `fit`.
-
-        Returns
-        -------
-        self : object
-        """
-        return self._partial_fit_exact(Request(X, y, sample_weight))
-
     def _derive(self, moments, info):
         equations = NormalEquations.of(moments.pooled)
         alphas = target_alphas(self.alpha, len(equations.mean_y))

@@ -10,10 +10,9 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state
 
 from skunlearn._exact import copy_fitted
-from skunlearn._sklearn_compat import Interval, LinearModel, fit_context
+from skunlearn._sklearn_compat import Interval, LinearModel
 from skunlearn._statistics._hashing import derive_key, hash_rows, new_key
 from skunlearn._statistics._moments import merge
-from skunlearn.base import Request
 from skunlearn.linear_model._base import LeastSquaresMixin
 from skunlearn.linear_model._ridge import target_alphas
 from skunlearn.linear_model._solve import NormalEquations
@@ -125,37 +124,6 @@ class UnlearnableRidgeCV(LeastSquaresMixin, MultiOutputMixin, RegressorMixin, Li
 
     def _check_supported(self):
         """Every configuration can forget."""
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
-        """Choose alpha and fit, from the exact moments of each fold.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        sample_weight : float or array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        self : object
-        """
-        return self._fit_exact(Request(X, y, sample_weight))
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None):
-        """Learn more rows and choose alpha again.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As in `fit`.
-
-        Returns
-        -------
-        self : object
-        """
-        return self._partial_fit_exact(Request(X, y, sample_weight))
 
     def _fold_info(self):
         """Draw the key of the folds."""
