@@ -75,7 +75,11 @@ class ExactUnlearnerMixin(UnlearnerMixin):
             return self._fit_exact(request)
         self._check_maintained()
         rows, info = self._check_rows(request, reset=False)
-        self._commit(self._attributes(self._learned.plus(rows), self._merge_info(info)))
+        self._commit(
+            self._attributes(
+                self._learned.plus(rows, exact=keeps_every_bit(self)), self._merge_info(info)
+            )
+        )
         return self
 
     def _merge_info(self, info):
@@ -103,7 +107,7 @@ class ExactUnlearnerMixin(UnlearnerMixin):
             info = self._merge_info(new_info)
         try:
             learned = learned.minus(rows)
-            learned = learned if more is None else learned.plus(more)
+            learned = learned if more is None else learned.plus(more, exact=keeps_every_bit(self))
             if learned.n_rows == 0:
                 raise UnlearningError(
                     f"Found array with 0 sample(s) while a minimum of 1 is required by "
@@ -258,6 +262,11 @@ def conditions(resolution):
     return (parameters, grid) if isinstance(resolution, str) else (parameters,)
 
 
+def keeps_every_bit(estimator):
+    """Tell whether an estimator promises not to round its rows."""
+    return isinstance(estimator.resolution, str) and estimator.resolution == "exact"
+
+
 def clear_learned(estimator):
     """Delete learned attributes, except what validation has just set."""
     for name in [name for name in vars(estimator) if name.endswith("_")]:
@@ -344,6 +353,7 @@ __all__ = [
     "clear_learned",
     "conditions",
     "copy_fitted",
+    "keeps_every_bit",
     "merged_info",
     "plain_rows",
 ]

@@ -20,7 +20,7 @@ from skunlearn._chain import (
     shared_request,
     witness,
 )
-from skunlearn._exact import clear_learned, conditions, merged_info
+from skunlearn._exact import clear_learned, conditions, keeps_every_bit, merged_info
 from skunlearn._sklearn_compat import keeps_rows, routing_enabled
 from skunlearn._statistics._hashing import new_key
 from skunlearn._statistics._rows import RowStore
@@ -311,7 +311,7 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
             info = merged_info(info, new)
         try:
             learned = self._ledger.minus(rows)
-            learned = learned if more is None else learned.plus(more)
+            learned = learned if more is None else learned.plus(more, keeps_every_bit(self))
             if learned.n_rows == 0:
                 raise UnlearningError(LAST_ROWS)
             derived = chain.derive(learned, info)

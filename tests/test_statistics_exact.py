@@ -15,6 +15,7 @@ from skunlearn._statistics._grid import choose_exponents
 from skunlearn._statistics._grouped import GroupedMoments, GroupedSums
 from skunlearn._statistics._learned import LearnedRows, Rows
 from skunlearn._statistics._moments import Moments, merge
+from skunlearn.preprocessing import StandardScaler
 
 KINDS = [ExactGram, ExactDiagonal]
 WEIGHTS = ["none", "fractional", "whole", "zeros"]
@@ -708,3 +709,13 @@ def test_columns_without_a_spread_have_a_grid_too(kind):
         exponents = choose_exponents([store(X, form)], None, "auto")
         rounded = np.rint(np.ldexp(X, -exponents[:2]))
         np.testing.assert_allclose(np.ldexp(rounded, exponents[:2]), X, rtol=1e-9)
+
+
+def test_a_batch_far_below_the_grid_warns_and_exact_refuses():
+    X = np.random.default_rng(0).normal(size=(50, 1)) * 1e-12
+    first = np.zeros((5, 1))
+    with pytest.warns(UserWarning, match="far below"):
+        StandardScaler().partial_fit(first).partial_fit(X)
+    with pytest.raises(ValueError, match="resolution='exact'"):
+        StandardScaler(resolution="exact").partial_fit(first).partial_fit(X)
+    StandardScaler().partial_fit(X).partial_fit(1e6 * X)  # a coarser batch loses nothing

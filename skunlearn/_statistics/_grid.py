@@ -6,6 +6,7 @@ grid as a rule; where that must be certain, the fitted exponents are declared.
 """
 
 import numbers
+import warnings
 
 import numpy as np
 from scipy import sparse
@@ -64,6 +65,40 @@ def choose_exponents(blocks, weights, resolution):
             f"the {n_columns} columns [X | y] and, last, of the sample weights."
         )
     return exponents.astype(np.int64)
+
+
+def check_resolved(blocks, exponents, exact):
+    """Check that a later batch is not lost on the grid of the first.
+
+    Raises
+    ------
+    ValueError
+        If every bit is to be kept, and the grid rounds a value.
+
+    Warns
+    -----
+    UserWarning
+        If the grid is coarse beside the spread of a column.
+    """
+    rule = "exact" if exact else "auto"
+    needed = choose_exponents(blocks, None, rule)[:-1]
+    coarse = np.flatnonzero(exponents[:-1] > needed + (0 if exact else _DEPTH // 2))
+    if not len(coarse):
+        return
+    names = ", ".join(map(str, coarse[:10]))
+    if exact:
+        raise ValueError(
+            f"The grid of the first rows would round columns {names} of [X | y] in this batch, but "
+            "resolution='exact' keeps every bit. Declare finer binary exponents at the first fit, "
+            f"such as {needed.min()}."
+        )
+    warnings.warn(
+        f"Columns {names} of [X | y] vary on a scale far below that of the first rows, whose grid "
+        "they are rounded to: little of them is kept. Declare the grid with resolution= at the "
+        "first fit, or begin with rows that show the spread.",
+        UserWarning,
+        stacklevel=2,
+    )
 
 
 def _sample_rows(blocks):

@@ -7,7 +7,7 @@ from scipy import sparse
 
 from skunlearn._statistics._exact import ExactDiagonal, ExactGram
 from skunlearn._statistics._fingerprints import Fingerprints
-from skunlearn._statistics._grid import choose_exponents
+from skunlearn._statistics._grid import check_resolved, choose_exponents
 from skunlearn._statistics._grouped import GroupedMoments, GroupedSums
 from skunlearn._statistics._hashing import canonical, hash_rows
 
@@ -127,8 +127,8 @@ class LearnedRows:
         """Number of rows that the sums stand for."""
         return self.sums.n_rows
 
-    def plus(self, rows):
-        """Return the value after learning more rows."""
+    def plus(self, rows, exact=False):
+        """Return the value after learning more rows; `exact` refuses to round them."""
         if rows.weights is not None and self.exponents[-1] == 0:
             part = rows.weights[rows.weights != np.rint(rows.weights)]
             if len(part):
@@ -139,6 +139,7 @@ class LearnedRows:
                 )
         both = rows.weights is not None or self.unweighted is not None
         sums, unweighted = self._sums(rows, both)
+        check_resolved(rows.blocks, self.exponents, exact)
         if both:  # rows without weights have been their own unweighted sums so far
             unweighted = (self.unweighted or self.sums) + unweighted
         prints = self.fingerprints
