@@ -39,9 +39,9 @@ def choose_exponents(blocks, weights, resolution):
                 f'Got resolution={resolution!r}, expected "auto", "exact" or integers.'
             )
         rule = _from_spread if resolution == "auto" else _from_lowest_bit
-        if resolution == "auto" and blocks[0].shape[0] > _SAMPLE:
-            rows = _sample_rows(blocks)
-            blocks = [block[rows] for block in blocks]
+        rows = None
+        if resolution == "auto":
+            rule = functools.partial(_from_spread, rows=_sample_rows(blocks))
         # whole weights count rows, on the grid of rows without weights
         whole = weights is None or (weights == np.rint(weights)).all()
         last = 0 if whole else rule(weights[:, None])[0]
