@@ -168,8 +168,12 @@ for row in rows:
     print(f"{row[0]:{width}}  " + "  ".join(f"{cell:>13}" for cell in row[1:]))
 found = [result.probe for result in full if result.score > result.null_high]
 if found:
-    print(f"Still found at strength 1 by: {', '.join(found)}. Two moments are made equal, on the rows")
-    print("of the fit; columns that repeat values give a tree a hold. What is fair is what the parity")
+    print(
+        f"Still found at strength 1 by: {', '.join(found)}. Two moments are made equal, on the rows"
+    )
+    print(
+        "of the fit; columns that repeat values give a tree a hold. What is fair is what the parity"
+    )
     print("difference says of this model, not the table for whatever may be trained on it.")
 print()
 print(f"100 rows forgotten in {1e3 * seconds:.1f} ms, a refit takes {1e3 * refit_seconds:.1f} ms")

@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_consistent_length, check_memory, validate_data
 
-from skunlearn._chain import flat_steps, routed_leaves, shared_request, witness
+from skunlearn._chain import flat_steps, inner_pipelines, routed_leaves, shared_request, witness
 from skunlearn._sklearn_compat import cached_fit_transform, keeps_rows, num_samples
 from skunlearn._statistics._hashing import new_key
 from skunlearn._statistics._rows import RowLedger, RowStore, join
@@ -29,6 +29,8 @@ class ByRowsMixin:
         self._routes = [(leaf.path, sorted(leaf.params)) for leaf in leaves]
         self._reason = reason
         last = leaves[-1].step if leaves else None
+        for _, inner in inner_pipelines(self):
+            inner._forget_everything()
         for _, step in flat_steps(self):
             if hasattr(step, "_hand_over"):
                 step._hand_over()
@@ -90,7 +92,6 @@ class ByRowsMixin:
         return self._refitted_on(join(kept["X"], new["X"]), join(kept["y"], new["y"]), {})
 
     def _refitted_on(self, X, y, params):
-        self._purge_cache()
         fresh = clone(self)
         if num_samples(X) == 0:
             raise UnlearningError(LAST_ROWS)
@@ -98,7 +99,7 @@ class ByRowsMixin:
             fresh.fit(X, y, **params)
         except ValueError as error:
             raise UnlearningError(f"{error} (raised by fit on the rows that remain)") from error
-        return {**vars(fresh), "_frozen": (), "_refitted": True}
+        return {**vars(fresh), "_frozen": (), "_purge": True}
 
     def _prepare_frozen(self, forget):
         steps = list(flat_steps(self))
@@ -119,9 +120,8 @@ class ByRowsMixin:
         weight = forget.sample_weight if "sample_weight" in routes[path] else None
         request = Request(X, forget.y, weight, options={"by_owner": True})
         attributes = last._prepare_unlearn(request)
-        self._purge_cache()
         frozen = tuple(name for name, step in steps[:-1] if get_tags(step).requires_fit)
-        return {**ledger, "_frozen": frozen, "_last": (last, attributes)}
+        return {**ledger, "_frozen": frozen, "_learned_by": {path: attributes}, "_purge": True}
 
     def _check_form(self, forget):
         """Check the parts of a request against each other, and its columns against `fit`."""

@@ -6,6 +6,7 @@ from the raw rows, so that they are fixed before moments are taken; one with `_f
 folds.
 """
 
+import copy
 import dataclasses
 import hashlib
 
@@ -15,10 +16,10 @@ from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
-from skunlearn._sklearn_compat import check_weights
-from skunlearn._statistics._hashing import label_words
+from skunlearn._sklearn_compat import check_weights, num_samples
+from skunlearn._statistics._hashing import hash_rows, label_words
 from skunlearn._statistics._learned import LearnedRows, Rows, numeric
-from skunlearn._statistics._rows import content_blocks
+from skunlearn._statistics._rows import content_blocks, take
 from skunlearn.base import Request
 
 PASSED = ("sample_weight", "sensitive_features")
@@ -64,6 +65,7 @@ class Chain:
             leaves = leaves[1:]
         for i, leaf in enumerate(leaves):
             _check_leaf(leaf, first=i == 0, last=i == len(leaves) - 1)
+        _check_row_by_row(stateless, request)
         if sum(hasattr(leaf.step, "_front") for leaf in leaves) > 1:
             raise NotAChain("two steps take sensitive groups")
         if not leaves:
@@ -109,7 +111,7 @@ class Chain:
         """
         X, content = request.X, content_blocks(request.X)
         for leaf in self.stateless:
-            X = leaf.step.fit_transform(X, request.y) if reset else leaf.step.transform(X)
+            X = leaf.step.transform(X)
         request = dataclasses.replace(request, X=X)
         front = next((leaf.step for leaf in self.leaves if hasattr(leaf.step, "_front")), None)
         new = {}
@@ -129,7 +131,7 @@ class Chain:
         folds = None
         last = self.leaves[-1].step
         if hasattr(last, "_fold_codes"):
-            new |= last._fold_info() if reset else {"fold_key": info["fold_key"]}
+            new |= last._fold_info() if reset else {"folds": info["folds"]}
             folds = last._fold_codes(content, new)
         keys, codes = _cells(X.shape[0], labels, groups, folds)
         new |= {"dtype": X.dtype if X.dtype == np.float32 else np.dtype(np.float64)}
@@ -171,13 +173,14 @@ class Chain:
     def derive(self, learned, info):
         """Learned attributes of every step, in order."""
         moments = learned.moments()
-        out = []
-        for i, leaf in enumerate(self.leaves):
+        out, before = {}, None
+        for leaf in self.leaves:
             attributes = leaf.step._derive(moments if leaf.weighted else moments.unweighted, info)
-            if i:  # a step before this one may put out fewer columns than it did
-                attributes = {**attributes, **_input_form(leaf.step, moments)}
-            out.append({**attributes, "_learned": None, "_info": info})
-            if i + 1 < len(self.leaves):
+            if before is not None:  # the step before this one may put out other columns than it did
+                attributes = {**attributes, **_input_form(leaf.step, before, moments)}
+            out[leaf.path] = {**attributes, "_learned": None, "_info": info}
+            before = with_attributes(leaf.step, out[leaf.path])
+            if leaf is not self.leaves[-1]:
                 moments = leaf.step._push(attributes, moments)
         return out
 
@@ -198,17 +201,61 @@ class Chain:
         return LearnedRows.of(rows, kind=self.kind, resolution=resolution, key=key)
 
 
-def _input_form(step, moments):
-    """Width and names of the input of a step, which may have lost its last columns."""
-    width = moments.pooled.n_features
-    names = getattr(step, "feature_names_in_", None)
-    return {"n_features_in_": width} | (
-        {} if names is None else {"feature_names_in_": names[:width]}
-    )
+def with_attributes(step, attributes):
+    """Return a shallow copy of a step that has learned something else."""
+    new = copy.copy(step)
+    vars(new).update(attributes)
+    return new
+
+
+def replaced_steps(steps, learned, prefix=""):
+    """Return steps in which copies have learned what is given by path, in pipelines inside too."""
+    out = []
+    for name, step in steps:
+        path = f"{prefix}{name}"
+        if hasattr(step, "steps") and hasattr(step, "named_steps"):
+            step = with_attributes(
+                step, {"steps": replaced_steps(step.steps, learned, f"{path}__")}
+            )
+        elif path in learned:
+            step = with_attributes(step, learned[path])
+        out.append((name, step))
+    return out
+
+
+def inner_pipelines(pipeline):
+    """Yield the pipelines inside a pipeline that keep a ledger of their own."""
+    for name, step in pipeline.steps:
+        if hasattr(step, "steps") and hasattr(step, "named_steps"):
+            if hasattr(step, "_forget_everything"):
+                yield name, step
+            yield from inner_pipelines(step)
+
+
+def _input_form(step, before, moments):
+    """Width of the input of a step, and its names if it was fitted with names."""
+    form = {"n_features_in_": moments.pooled.n_features}
+    if hasattr(step, "feature_names_in_"):
+        form["feature_names_in_"] = np.asarray(before.get_feature_names_out(), dtype=object)
+    return form
 
 
 def _given(params):
     return sorted(name for name, value in params.items() if value is not None)
+
+
+_TWINS = {
+    "StandardScaler": "skunlearn.preprocessing",
+    "PCA": "skunlearn.decomposition",
+    "GaussianNB": "skunlearn.naive_bayes",
+    "LinearRegression": "skunlearn.linear_model",
+    "Ridge": "skunlearn.linear_model",
+    "RidgeClassifier": "skunlearn.linear_model",
+}
+
+
+def _is_plain_twin(step):
+    return type(step).__module__.startswith("sklearn.") and type(step).__name__ in _TWINS
 
 
 def _is_stateless(step):
@@ -219,7 +266,8 @@ def _check_leaf(leaf, first, last):
     step = leaf.step
     name = f"{leaf.path} ({type(step).__name__})"
     if not hasattr(step, "_derive") or not (last or hasattr(step, "_push")):
-        raise NotAChain(f"step {name} is not a function of moments")
+        twin = f": use that of {_TWINS[type(step).__name__]}" if _is_plain_twin(step) else ""
+        raise NotAChain(f"step {name} is not a function of moments{twin}")
     if not last and step._target is not None:
         raise NotAChain(f"step {name} is no transformer")
     reason = step._unlearn_refusal()
@@ -234,6 +282,27 @@ def _check_leaf(leaf, first, last):
             f"step {name} takes sensitive columns behind another step: put it first, or route "
             "sensitive_features to it"
         )
+
+
+def _check_row_by_row(stateless, request):
+    """Fit the stateless steps, and refuse one whose output for a row depends on other rows."""
+    X = request.X
+    for leaf in stateless:
+        whole = leaf.step.fit_transform(X, request.y)
+        n = num_samples(X)
+        for rows in (np.arange(min(n, 3)), np.arange(n // 2, n)):
+            alone, among = leaf.step.transform(take(X, rows)), take(whole, rows)
+            if not _same(alone, among):
+                raise NotAChain(
+                    f"step {leaf.path} ({type(leaf.step).__name__}) gives a row other values "
+                    "in other company"
+                )
+        X = whole
+
+
+def _same(one, other):
+    blocks = content_blocks(one), content_blocks(other)
+    return np.array_equal(*(hash_rows(found, key=0) for found in blocks))
 
 
 def _is_empty(columns):

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skunlearn._sklearn_compat import check_weights, num_samples
 from skunlearn._statistics._hashing import label_words, new_key
 from skunlearn._statistics._learned import NO_KEY, LearnedRows, Rows, numeric
-from skunlearn.base import Guarantee, UnlearnerMixin, UnlearnerTags
+from skunlearn.base import Guarantee, UnlearnerMixin, UnlearnerTags, lock_of
 from skunlearn.exceptions import UnlearningError
 
 _DETAIL = (
@@ -75,11 +75,9 @@ class ExactUnlearnerMixin(UnlearnerMixin):
             return self._fit_exact(request)
         self._check_maintained()
         rows, info = self._check_rows(request, reset=False)
-        self._commit(
-            self._attributes(
-                self._learned.plus(rows, exact=keeps_every_bit(self)), self._merge_info(info)
-            )
-        )
+        with lock_of(self):
+            learned = self._learned.plus(rows, exact=keeps_every_bit(self))
+            self._commit(self._attributes(learned, self._merge_info(info)))
         return self
 
     def _merge_info(self, info):
@@ -98,6 +96,11 @@ class ExactUnlearnerMixin(UnlearnerMixin):
     def _prepare_unlearn(self, forget, learn=None):
         if not forget.options.get("by_owner"):
             self._check_maintained()
+        given = forget.sensitive_features is not None
+        if given and "sensitive_features" not in inspect.signature(self.fit).parameters:
+            raise UnlearningError(
+                f"{type(self).__name__} takes no sensitive_features: leave them out of the request."
+            )
         rows, _ = self._check_rows(forget, reset=False)
         if len(rows) == 0 and learn is None:
             return None
@@ -208,7 +211,10 @@ class ExactUnlearnerMixin(UnlearnerMixin):
     def guarantee_(self):
         """What is promised about forgotten rows: a `Guarantee`."""
         self._check_maintained(AttributeError)
-        return Guarantee("exact", conditional_on=conditions(self.resolution), detail=_DETAIL)
+        return Guarantee("exact", conditional_on=self._conditions(), detail=_DETAIL)
+
+    def _conditions(self):
+        return conditions(self.resolution, self.track_rows)
 
     @property
     def n_samples_retained_(self):
@@ -246,7 +252,7 @@ class ExactUnlearnerMixin(UnlearnerMixin):
 
 def merged_info(info, more):
     """Return what is known of the form of the input after more of it: labels may be longer."""
-    if "label_dtype" not in info:
+    if "label_dtype" not in info or more.get("empty"):
         return info
     old, new = info["label_dtype"], more["label_dtype"]
     numbers = [dtype.kind in "biuf" for dtype in (old, new)]
@@ -255,11 +261,16 @@ def merged_info(info, more):
     return {**info, "label_dtype": np.result_type(old, new)}
 
 
-def conditions(resolution):
-    """Return what was chosen with the forgotten rows present, for `Guarantee.conditional_on`."""
-    parameters = "constructor parameters (one found by a search was chosen with the forgotten rows)"
-    grid = "resolution_ (binary exponents of the grid, from the spread of the first rows)"
-    return (parameters, grid) if isinstance(resolution, str) else (parameters,)
+def conditions(resolution=None, track_rows=True):
+    """Return what a guarantee is conditional on, for `Guarantee.conditional_on`."""
+    found = ["constructor parameters (one found by a search was chosen with the forgotten rows)"]
+    if isinstance(resolution, str):
+        found.append(
+            "resolution_ (binary exponents of the grid, from the spread of the first rows)"
+        )
+    if not track_rows:
+        found.append("that the rows were learned (track_rows=False checks no request)")
+    return tuple(found)
 
 
 def keeps_every_bit(estimator):
@@ -340,7 +351,9 @@ def class_rows(X, y, request):
 
 def classes_of(by_class, dtype):
     """Sorted class labels that have rows, in the dtype of `fit`."""
-    return np.array(sorted(by_class), dtype=dtype)
+    labels = sorted(by_class)
+    # text is as wide as the longest label that remains: a forgotten one leaves no trace
+    return np.array(labels, dtype=str if dtype.kind == "U" else dtype)
 
 
 __all__ = [

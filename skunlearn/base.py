@@ -1,8 +1,10 @@
 """The verb: `unlearn` as a template, what it promises, and how to tell who has it."""
 
 import dataclasses
+import threading
 import time
 import warnings
+import weakref
 
 import sklearn
 from sklearn.utils import Tags, get_tags
@@ -176,6 +178,16 @@ class UnlearnPreview:
         return self.reason is None
 
 
+_LOCKS = weakref.WeakKeyDictionary()
+_LOCKS_GUARD = threading.Lock()
+
+
+def lock_of(estimator):
+    """Return the lock of an object, kept outside of it so that it can be pickled."""
+    with _LOCKS_GUARD:
+        return _LOCKS.setdefault(estimator, threading.RLock())
+
+
 def _can_unlearn(estimator):
     reason = estimator._unlearn_refusal()
     if reason is not None:
@@ -263,9 +275,7 @@ class UnlearnerMixin:
             If the model has learned nothing yet.
         """
         check_is_fitted(self)
-        forget = Request(X, y, sample_weight, sensitive_features)
-        if len(forget):
-            self._commit(self._prepare_unlearn(forget))
+        self._carry_out(Request(X, y, sample_weight, sensitive_features))
         return self
 
     def can_unlearn(self, X, y=None, *, sample_weight=None, sensitive_features=None):
@@ -314,8 +324,14 @@ class UnlearnerMixin:
             As in `unlearn`.
         """
         check_is_fitted(self)
-        self._commit(self._prepare_unlearn(_as_request(old), _as_request(new)))
+        self._carry_out(_as_request(old), _as_request(new))
         return self
+
+    def _carry_out(self, forget, learn=None):
+        """Prepare and commit under the lock of this object: concurrent requests wait."""
+        with lock_of(self):
+            if len(forget) or learn is not None:
+                self._commit(self._prepare_unlearn(forget, learn))
 
     @available_if(_can_transform)
     def fit_transform(self, X, y=None, **fit_params):

@@ -3,7 +3,7 @@
 import copy
 
 from sklearn import pipeline
-from sklearn.utils import get_tags
+from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
@@ -16,6 +16,8 @@ from skunlearn._chain import (
     Leaf,
     NotAChain,
     flat_steps,
+    inner_pipelines,
+    replaced_steps,
     routed_leaves,
     shared_request,
     witness,
@@ -165,10 +167,13 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
             rows, resolution=self.resolution, key=new_key() if self.track_rows else None
         )
         derived = chain.derive(learned, info)
-        for leaf in chain.leaves:
+        for leaf in chain.leaves:  # fitted in place, as scikit-learn does
             clear_learned(leaf.step)
-        self._commit({"_ledger": learned, "_info": info, "_derived": derived})
+            vars(leaf.step).update(derived[leaf.path])
+        for _, inner in inner_pipelines(self):
+            inner._forget_everything()
         chain.record_names(request)
+        self._commit({"_ledger": learned, "_info": info, "_witness": witness(flat_steps(self))})
         return self
 
     def _plain_fit(self, X, y, **params):
@@ -177,24 +182,21 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
 
     def _forget_everything(self):
         """Drop what an earlier fit left."""
-        for name in ("_ledger", "_info", "_routes", "_reason", "_witness", "_frozen", "_refitted"):
+        for name in ("_ledger", "_info", "_routes", "_reason", "_witness", "_frozen"):
             self.__dict__.pop(name, None)
 
     def _commit(self, attributes):
-        """Assign to the steps and to the pipeline; nothing here can fail half-way."""
+        """Assign in one step: what a step has learned goes to a copy, which takes its place."""
         if attributes is None:
             return
-        derived = attributes.pop("_derived", None)
-        if derived is not None:
-            leaves = self._chain(attributes.get("_info")).leaves
-            for leaf, learned in zip(leaves, derived, strict=True):
-                leaf.step.__dict__.update(learned)
-            attributes["_witness"] = witness(flat_steps(self))
-        if "_last" in attributes:
-            last, learned = attributes.pop("_last")
-            last._commit(learned)
-            attributes["_witness"] = witness(flat_steps(self))
+        learned = attributes.pop("_learned_by", {})
+        purge = attributes.pop("_purge", False)
+        if learned:
+            steps = replaced_steps(self.steps, learned)
+            attributes |= {"steps": steps, "_witness": witness(flat_steps(Bunch(steps=steps)))}
         self.__dict__.update(attributes)
+        if purge:
+            self._purge_cache()
 
     @available_if(pipeline.Pipeline._can_fit_transform)
     def fit_transform(self, X, y=None, **params):
@@ -291,8 +293,7 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
             "upstream": upstream,
         }
         request = Request(X, y, sample_weight, sensitive_features, options)
-        if len(request):
-            self._commit(self._prepare_unlearn(request))
+        self._carry_out(request)
         return self
 
     def _prepare_unlearn(self, forget, learn=None):
@@ -319,7 +320,7 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
             raise
         except ValueError as error:
             raise UnlearningError(f"{error} (a fit on the rows that remain would fail)") from error
-        return {"_ledger": learned, "_info": info, "_derived": derived}
+        return {"_ledger": learned, "_info": info, "_learned_by": derived}
 
     def _count_missing(self, forget):
         self._check_maintained()
@@ -362,24 +363,32 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
         if "_info" in vars(self):
             return Guarantee(
                 "exact",
-                conditional_on=conditions(self.resolution),
+                conditional_on=self._conditions(),
                 detail="The whole chain is derived from exact moments of the raw rows: equal, bit "
                 "for bit, to a fit on the rows that remain, on the same grid.",
             )
         if vars(self).get("_frozen"):
             return Guarantee(
                 "approximate",
-                conditional_on=conditions(None),
+                conditional_on=conditions(None, self.track_rows),
                 residues=tuple(f"fitted statistics of step {name}" for name in self._frozen),
                 detail="Only the last step forgot; the steps before it were left as they are.",
             )
         kept = isinstance(vars(self).get("_ledger"), RowStore)
         way = "the kept raw rows" if kept else "the rows given as X_retain, and refused otherwise"
+        chance = " Steps that draw at random draw anew, unless random_state is an int."
         return Guarantee(
             "exact",
-            conditional_on=conditions(None),
-            detail=f"Forgetting is a refit on {way} ({self._reason}).",
+            conditional_on=conditions(None, self.track_rows),
+            detail=f"Forgetting is a refit on {way} ({self._reason}).{chance}",
         )
+
+    def _conditions(self):
+        found = conditions(self.resolution, self.track_rows)
+        for leaf in self._chain().leaves:
+            if hasattr(leaf.step, "_conditions"):
+                found += tuple(c for c in leaf.step._conditions() if "key" in c)
+        return found
 
     @property
     def n_samples_retained_(self):

@@ -13,8 +13,11 @@ from skunlearn._statistics import _limbs, _products, _threads
 from skunlearn._statistics._exact import ExactDiagonal, ExactGram
 from skunlearn._statistics._grid import choose_exponents
 from skunlearn._statistics._grouped import GroupedMoments, GroupedSums
+from skunlearn._statistics._hashing import hash_rows
 from skunlearn._statistics._learned import LearnedRows, Rows
 from skunlearn._statistics._moments import Moments, merge
+from skunlearn.exceptions import UnlearningError
+from skunlearn.naive_bayes import GaussianNB
 from skunlearn.preprocessing import StandardScaler
 
 KINDS = [ExactGram, ExactDiagonal]
@@ -712,10 +715,48 @@ def test_columns_without_a_spread_have_a_grid_too(kind):
 
 
 def test_a_batch_far_below_the_grid_warns_and_exact_refuses():
-    X = np.random.default_rng(0).normal(size=(50, 1)) * 1e-12
+    X = np.random.default_rng(0).normal(size=(100, 1)) * 1e-12
     first = np.zeros((5, 1))
-    with pytest.warns(UserWarning, match="far below"):
+    with pytest.warns(UserWarning, match="coarse"):
         StandardScaler().partial_fit(first).partial_fit(X)
     with pytest.raises(ValueError, match="resolution='exact'"):
         StandardScaler(resolution="exact").partial_fit(first).partial_fit(X)
     StandardScaler().partial_fit(X).partial_fit(1e6 * X)  # a coarser batch loses nothing
+
+
+def test_zero_inflated_columns_first_and_last_are_resolved():
+    # rows that are zero in the columns that choose the sample must not fill it
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(10_000, 4))
+    for j in (0, 3):
+        X[:, j] = rng.random(10_000) * 1e-11 * (rng.random(10_000) < 0.5)
+    np.testing.assert_allclose(StandardScaler().fit(X).scale_, X.std(axis=0), rtol=1e-9)
+
+
+@pytest.mark.parametrize("n", [1400, 20_000])
+def test_crafted_rows_do_not_decide_the_grid(n):
+    # rows of huge spread with the smallest public hashes would fill the sample
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, 2))
+    poison = 1e12 * rng.normal(size=(200_000, 2))
+    order = np.argsort(hash_rows([poison], key=0))
+    poison = poison[order[: 600 if n < 2048 else 4000]]
+    scaler = StandardScaler().fit(np.vstack([X, poison])).unlearn(poison)
+    np.testing.assert_allclose(scaler.var_, X.var(axis=0), rtol=1e-6)
+
+
+def test_weights_that_average_to_one_still_count_as_weights():
+    X = np.array([[1.0], [1.0], [2.0], [40.0]])
+    y, w = np.array([0, 0, 1, 1]), np.array([2.0, 0.0, 1.0, 1.0])
+    model = GaussianNB().fit(X, y, w).unlearn(X[:1], y[:1], sample_weight=w[:1])
+    refit = GaussianNB(resolution=model.resolution_).fit(X[1:], y[1:], w[1:])
+    assert model.epsilon_ == refit.epsilon_
+    assert model.state_digest() == refit.state_digest()
+
+
+def test_a_negative_variance_is_refused():
+    X = np.random.default_rng(0).normal(size=(100, 2))
+    model = StandardScaler(track_rows=False).fit(X)
+    with pytest.raises(UnlearningError, match="never learned"):
+        model.unlearn(100 * X[:10])
+    assert (model.var_ > 0).all() and model.n_samples_retained_ == 100

@@ -15,7 +15,6 @@ from skunlearn._statistics._hashing import (
     derive_key,
     hash_rows,
     label_words,
-    mix,
     new_key,
 )
 from skunlearn._statistics._rows import RowLedger, RowStore, content_blocks, take
@@ -52,8 +51,21 @@ def test_each_bit_of_a_hash_is_a_coin():
 def test_small_numbers_fill_the_low_bits_too():
     words = as_words(np.arange(1.0, 200.0))
     assert not (words & np.uint64(2**32 - 1)).any()
-    low = mix(words, np.uint64(0x9E3779B97F4A7C15)) & np.uint64(0xFFFF)
+    low = hash_rows([np.arange(1.0, 200.0)[:, None]], 5) & np.uint64(0xFFFF)
     assert len(np.unique(low)) > 180
+
+
+def test_no_pair_of_rows_collides_by_construction():
+    # with odd multipliers the top bit of a product would not depend on the key
+    flip = np.uint64(0x8000000080000000)
+    row = np.random.default_rng(0).normal(size=(1, 4))
+    forged = row.copy()
+    forged[0, :2] = (forged[0, :2].view(np.uint64) ^ flip).view(np.float64)
+    tiny = np.array([flip]).view(np.float64)[0]
+    one, other = np.array([[tiny, 0.0]]), np.array([[0.0, tiny]])
+    for key in range(500):
+        assert hash_rows([row], key) != hash_rows([forged], key)
+        assert hash_rows([one], key) != hash_rows([other], key)
 
 
 def test_the_key_decides():
@@ -323,7 +335,7 @@ def test_store_refuses_rows_it_does_not_hold(columns):
         store.without(three_copies)
     other_target = {**rows_of(columns, [1]), "y": np.array([0])}
     assert store.n_missing(other_target) == 1
-    weighted = {**rows_of(columns, [1]), "sample_weight": np.ones(1)}
+    weighted = {**rows_of(columns, [1]), "sample_weight": np.full(1, 2.0)}
     assert store.n_missing(weighted) == 1
     assert store.n_missing(rows_of(columns, [1])) == 0
 

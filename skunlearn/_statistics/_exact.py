@@ -22,6 +22,7 @@ from skunlearn._statistics._products import (
     weighted_digits,
 )
 from skunlearn._statistics._threads import map_ranges
+from skunlearn.exceptions import UnlearningError
 
 
 class _ExactSums:
@@ -121,13 +122,21 @@ class _ExactSums:
         exponents, unit = self.exponents[:-1], int(self.exponents[-1])
         total = float(np.ldexp(float(_limbs.to_integers(self.limbs[:, :1])[0]), unit))
         mean = np.ldexp((sums / weight).astype(np.float64), exponents)
-        with np.errstate(over="ignore", invalid="ignore"):
-            scatter = self._centred(weight, sums, pivots, rest)
-            scatter = np.ldexp(scatter, self._pair(exponents) + unit)
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                scatter = self._centred(weight, sums, pivots, rest)
+                scatter = np.ldexp(scatter, self._pair(exponents) + unit)
+        except OverflowError:  # of Python's integers, on the way to float64
+            scatter = np.array([np.inf])
         if not np.isfinite(scatter).all():
             raise ValueError(
                 "Squares of the values overflow float64. Rescale the columns, or forget the rows "
                 "with values above 1e150."
+            )
+        if ((scatter if scatter.ndim == 1 else np.diagonal(scatter)) < 0).any():
+            raise UnlearningError(
+                "A variance would be negative: rows were removed that this model never learned. "
+                "With track_rows=True such a request is refused by name."
             )
         return Moments(total, self.n_rows, mean, scatter, self.n_features)
 

@@ -16,6 +16,7 @@ from skunlearn._statistics._hashing import hash_rows
 _DEPTH = 33  # binary places below the spread of a column, at least
 _STEP = 3
 _SAMPLE = 2048
+_FEW = 64  # nonzeros, or rows, below which a sample says little about the spread
 _SMALLEST, _LARGEST = -540, 440  # exponents whose squares stay within float64
 
 
@@ -39,21 +40,11 @@ def choose_exponents(blocks, weights, resolution):
                 f'Got resolution={resolution!r}, expected "auto", "exact" or integers.'
             )
         rule = _from_spread if resolution == "auto" else _from_lowest_bit
-        rows = None
         if resolution == "auto":
-            rule = functools.partial(_from_spread, rows=_sample_rows(blocks))
-        # whole weights count rows, on the grid of rows without weights
-        whole = weights is None or (weights == np.rint(weights)).all()
-        last = 0 if whole else rule(weights[:, None])[0]
+            exponents = _in_range(_spread_exponents(blocks))
+            return np.append(exponents, _weight_exponent(weights, rule))
         exponents = np.concatenate([rule(block) for block in blocks])
-        if len(exponents) and not _SMALLEST <= exponents.min() <= exponents.max() <= _LARGEST:
-            column = int(np.argmax(np.abs(exponents)))
-            size = 2.0 ** (exponents[column] + _DEPTH)
-            raise ValueError(
-                f"Column {column} of [X | y] has values of about {size:.0e}: the squares are "
-                "beyond float64. Rescale it to values between 1e-100 and 1e100."
-            )
-        return np.append(exponents, last).astype(np.int64)
+        return np.append(_in_range(exponents), _weight_exponent(weights, rule))
     exponents = np.asarray(resolution)
     whole = isinstance(resolution, numbers.Integral) and not isinstance(resolution, bool)
     if exponents.ndim == 0 and whole:
@@ -67,8 +58,53 @@ def choose_exponents(blocks, weights, resolution):
     return exponents.astype(np.int64)
 
 
+def _weight_exponent(weights, rule):
+    # whole weights count rows, on the grid of rows without weights
+    whole = weights is None or (weights == np.rint(weights)).all()
+    return 0 if whole else rule(weights[:, None])[0]
+
+
+def _in_range(exponents):
+    if len(exponents) and not _SMALLEST <= exponents.min() <= exponents.max() <= _LARGEST:
+        column = int(np.argmax(np.abs(exponents)))
+        size = 2.0 ** (exponents[column] + _DEPTH)
+        raise ValueError(
+            f"Column {column} of [X | y] has values of about {size:.0e}: the squares are beyond "
+            "float64. Rescale it to values between 1e-100 and 1e100."
+        )
+    return exponents
+
+
+def _spread_exponents(blocks):
+    """Exponents from a sample of rows that their content chooses.
+
+    Whoever contributes many rows could fill that sample, so a second one, of random rows, stands
+    beside it: where the first is far too coarse for the second, the second decides. A column with
+    few nonzeros in the sample is looked at whole.
+    """
+    n = blocks[0].shape[0]
+    if n <= _SAMPLE:
+        return np.concatenate([_from_spread(block) for block in blocks])
+    rows, random = _sample_rows(blocks), np.random.default_rng().choice(n, _SAMPLE, replace=False)
+    out = []
+    for block in blocks:
+        exponents, control = _from_spread(block[rows]), _from_spread(block[random])
+        exponents = np.where(exponents > control + _DEPTH // 2, control, exponents)
+        few = np.flatnonzero(_n_nonzeros(block[rows]) < _FEW)
+        if len(few):
+            exponents[few] = _from_spread(block[:, few])
+        out.append(exponents)
+    return np.concatenate(out)
+
+
+def _n_nonzeros(block):
+    if sparse.issparse(block):
+        return np.bincount(block.indices[block.data != 0], minlength=block.shape[1])
+    return np.count_nonzero(block, axis=0)
+
+
 def check_resolved(blocks, exponents, exact):
-    """Check that a later batch is not lost on the grid of the first.
+    """Check that rows are not lost on a grid that was not made for them.
 
     Raises
     ------
@@ -78,24 +114,28 @@ def check_resolved(blocks, exponents, exact):
     Warns
     -----
     UserWarning
-        If the grid is coarse beside the spread of a column.
+        If the grid is coarse beside the spread of a column, in a batch that shows one.
     """
-    rule = "exact" if exact else "auto"
-    needed = choose_exponents(blocks, None, rule)[:-1]
+    if not exact and blocks[0].shape[0] < _FEW:
+        return
+    if exact:
+        needed = np.concatenate([_from_lowest_bit(block) for block in blocks])
+    else:
+        needed = _spread_exponents(blocks)
     coarse = np.flatnonzero(exponents[:-1] > needed + (0 if exact else _DEPTH // 2))
     if not len(coarse):
         return
     names = ", ".join(map(str, coarse[:10]))
     if exact:
         raise ValueError(
-            f"The grid of the first rows would round columns {names} of [X | y] in this batch, but "
-            "resolution='exact' keeps every bit. Declare finer binary exponents at the first fit, "
-            f"such as {needed.min()}."
+            f"The grid of the first rows would round values of these columns of [X | y]: {names}; "
+            "but resolution='exact' keeps every bit. Declare finer binary exponents at the first "
+            f"fit, such as {needed.min()}."
         )
     warnings.warn(
-        f"Columns {names} of [X | y] vary on a scale far below that of the first rows, whose grid "
-        "they are rounded to: little of them is kept. Declare the grid with resolution= at the "
-        "first fit, or begin with rows that show the spread.",
+        f"The grid (resolution) is coarse beside the spread of these columns of [X | y]: {names}; "
+        "little of them is kept. Declare finer binary exponents with resolution= at the first fit, "
+        "or begin with rows that show the spread.",
         UserWarning,
         stacklevel=2,
     )
@@ -144,15 +184,21 @@ def _sorted_nonzeros(block):
 
 
 def _from_spread(block):
-    """Exponents from the interquartile range of the nonzeros, or their median if that is 0."""
+    """Exponents from the shortest interval with half of the nonzeros, or their median if 0.
+
+    Up to half of the rows may be outliers, on either side.
+    """
     values, starts, counts = _sorted_nonzeros(block)
-    some = counts > 0
-    low, middle, high = np.ones((3, len(counts)))
-    for quartile, quarter in ((low, 1), (middle, 2), (high, 3)):
-        quartile[some] = values[(starts + quarter * (counts - 1) // 4)[some]]
-    spread = np.where(high > low, high - low, np.abs(middle))
+    some = np.flatnonzero(counts)
+    middle, spread = np.ones((2, len(counts)))
+    middle[some] = np.abs(values[(starts + (counts - 1) // 2)[some]])
+    for j in some:
+        column = values[starts[j] : starts[j] + counts[j]]
+        half = counts[j] // 2
+        spread[j] = (column[half:] - column[: counts[j] - half]).min() if half else 0.0
+    spread = np.where(spread > 0, spread, middle)
     # below the last bit of the typical value there is nothing to resolve
-    finest = np.log2(np.maximum(np.abs(middle), spread)) - 53
+    finest = np.log2(np.maximum(middle, spread)) - 53
     exponents = _floor(np.maximum(np.log2(spread) - _DEPTH, finest))
     return np.where(_is_whole(block), np.minimum(exponents, 0), exponents)
 

@@ -70,7 +70,9 @@ class LearnedRows:
         The grid.
     sums : GroupedSums
     unweighted : GroupedSums or None
-        The sums with every weight 1, kept where weights were given.
+        The sums with every weight 1, kept while some row has another weight.
+    n_weighted : int
+        Number of those rows.
     fingerprints : Fingerprints or None
     key : int or None
         Secret of the fingerprints.
@@ -80,6 +82,7 @@ class LearnedRows:
     exponents: np.ndarray
     sums: GroupedSums
     unweighted: GroupedSums | None
+    n_weighted: int
     fingerprints: Fingerprints | None
     key: int | None
 
@@ -97,10 +100,12 @@ class LearnedRows:
         """
         _check_size(rows, kind)
         exponents = choose_exponents(rows.blocks, rows.weights, resolution)
-        empty = cls(kind, exponents, GroupedSums({}), None, None, None)
-        sums, unweighted = empty._sums(rows, rows.weights is not None)
-        fingerprints = None if key is None else Fingerprints(rows.fingerprints(key))
-        return empty._replaced(sums, unweighted, fingerprints, key)
+        exponents.setflags(write=False)  # shown as resolution_, and not to be written to
+        if not isinstance(resolution, str):
+            check_resolved(rows.blocks, exponents, exact=False)
+        empty = cls(kind, exponents, GroupedSums({}), None, 0, None, key)
+        prints = None if key is None else Fingerprints(rows.fingerprints(key))
+        return empty._combined(rows, 1, prints)
 
     def _sums(self, rows, both):
         """Weighted sums and, if asked, unweighted ones."""
@@ -116,11 +121,29 @@ class LearnedRows:
             return weighted, None
         return weighted, GroupedSums.of(kind, rows.X, rows.Y, weights=None, **where)
 
-    def _replaced(self, sums, unweighted, fingerprints, key):
-        """Return the value with other contents, unweighted sums only where they differ."""
-        if unweighted is not None and unweighted == sums:
-            unweighted = None
-        return LearnedRows(self.kind, self.exponents, sums, unweighted, fingerprints, key)
+    def _combined(self, rows, sign, fingerprints):
+        """Return the value with the sums of some rows added or subtracted."""
+        n_weighted = self.n_weighted + sign * self._n_weighted(rows)
+        unweighted = None
+        sums, plain = self._sums(rows, n_weighted > 0 or self.unweighted is not None)
+        if n_weighted > 0:  # rows of weight 1 have been their own unweighted sums so far
+            before = self.sums if self.unweighted is None else self.unweighted
+            unweighted = before + plain if sign > 0 else before - plain
+        sums = self.sums + sums if sign > 0 else self.sums - sums
+        return dataclasses.replace(
+            self,
+            sums=sums,
+            unweighted=unweighted,
+            n_weighted=n_weighted,
+            fingerprints=fingerprints,
+        )
+
+    def _n_weighted(self, rows):
+        """Count the rows whose weight on the grid is not 1."""
+        if rows.weights is None:
+            return 0
+        units = np.rint(np.ldexp(rows.weights, -int(self.exponents[-1])))
+        return int(np.count_nonzero(units != np.ldexp(1.0, -int(self.exponents[-1]))))
 
     @property
     def n_rows(self):
@@ -137,15 +160,11 @@ class LearnedRows:
                     "counted exactly. Give the first batch fractional weights too, or declare the "
                     "grid with resolution=[..., -32]."
                 )
-        both = rows.weights is not None or self.unweighted is not None
-        sums, unweighted = self._sums(rows, both)
         check_resolved(rows.blocks, self.exponents, exact)
-        if both:  # rows without weights have been their own unweighted sums so far
-            unweighted = (self.unweighted or self.sums) + unweighted
         prints = self.fingerprints
         if prints is not None:
             prints = prints.with_(rows.fingerprints(self.key))
-        return self._replaced(self.sums + sums, unweighted, prints, self.key)
+        return self._combined(rows, 1, prints)
 
     def minus(self, rows):
         """Return the value that never learned some rows.
@@ -160,10 +179,7 @@ class LearnedRows:
         prints = self.fingerprints
         if prints is not None:
             prints = prints.without(rows.fingerprints(self.key))
-        sums, unweighted = self._sums(rows, self.unweighted is not None)
-        if self.unweighted is not None:
-            unweighted = self.unweighted - unweighted
-        return self._replaced(self.sums - sums, unweighted, prints, self.key)
+        return self._combined(rows, -1, prints)
 
     def n_missing(self, rows):
         """How many of the rows were never learned (0 if no fingerprints are kept)."""
@@ -194,9 +210,13 @@ class LearnedRows:
                 return None
             return GroupedSums({k: v.without_columns(columns) for k, v in sums.cells.items()})
 
-        exponents = np.delete(self.exponents, columns)
-        return LearnedRows(
-            self.kind, exponents, narrow(self.sums), narrow(self.unweighted), None, None
+        return dataclasses.replace(
+            self,
+            exponents=np.delete(self.exponents, columns),
+            sums=narrow(self.sums),
+            unweighted=narrow(self.unweighted),
+            fingerprints=None,
+            key=None,
         )
 
     def without_fingerprints(self):
@@ -218,4 +238,6 @@ def _check_size(rows, kind):
 
 def numeric(X):
     """X with sparse storage in CSR, as the sums want it."""
-    return canonical(X) if sparse.issparse(X) else X
+    if sparse.issparse(X):
+        return canonical(X)
+    return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)

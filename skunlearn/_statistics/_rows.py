@@ -31,7 +31,7 @@ def content_blocks(values):
         return [label_words(column)[:, None] for column in columns]
     values = np.asarray(values)
     numbers = values.dtype.kind in "bifu" and not has_large_integers(values)
-    values = values.reshape(len(values), -1)
+    values = values[:, None] if values.ndim == 1 else values.reshape(len(values), values.shape[1])
     if numbers:
         return [values.astype(np.float64, copy=False)]
     return [label_words(column)[:, None] for column in values.T]
@@ -84,8 +84,18 @@ class RowStore:
 
     @staticmethod
     def hash(columns, key):
-        """Fingerprints of rows given by parts; a missing part counts as none."""
-        blocks = [block for part in columns.values() for block in content_blocks(part)]
+        """Fingerprints of rows given by parts; that a part is missing counts too.
+
+        A zero adds nothing to a hash, so each part brings a tag; weights that are not given are 1.
+        """
+        blocks = []
+        n = content_blocks(columns["X"])[0].shape[0]
+        for name, part in columns.items():
+            if name == "sample_weight" and part is None:
+                part = np.ones(n)
+            found = content_blocks(part)
+            tag = label_words(np.array([f"{name} in {len(found)} blocks"], dtype=object))
+            blocks += [np.broadcast_to(tag[:, None], (n, 1)), *found]
         return hash_rows(blocks, key)
 
     def __len__(self):

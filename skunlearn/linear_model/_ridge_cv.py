@@ -126,21 +126,22 @@ class UnlearnableRidgeCV(LeastSquaresMixin, MultiOutputMixin, RegressorMixin, Li
         """Every configuration can forget."""
 
     def _fold_info(self):
-        """Draw the key of the folds."""
+        """Draw the key of the folds; it and their number stay, whatever the parameters become."""
         if self.random_state is None:
-            return {"fold_key": new_key()}
+            return {"folds": (new_key(), self.n_folds)}
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        return {"fold_key": derive_key(seed, "folds")}
+        return {"folds": (derive_key(seed, "folds"), self.n_folds)}
 
     def _fold_codes(self, content, info):
         """Fold of each row: a keyed hash of its content."""
-        return (hash_rows(content, info["fold_key"]) % np.uint64(self.n_folds)).astype(np.intp)
+        key, n_folds = info["folds"]
+        return (hash_rows(content, key) % np.uint64(n_folds)).astype(np.intp)
 
     def _check_rows(self, request, reset):
         rows, info = super()._check_rows(request, reset)
-        info |= self._fold_info() if reset else {"fold_key": self._info["fold_key"]}
+        info |= self._fold_info() if reset else {"folds": self._info["folds"]}
         codes = self._fold_codes(rows.blocks, info)
-        keys = [(None, None, fold) for fold in range(self.n_folds)]
+        keys = [(None, None, fold) for fold in range(info["folds"][1])]
         return dataclasses.replace(rows, keys=keys, codes=codes), info
 
     def _derive(self, moments, info):
@@ -167,6 +168,10 @@ class UnlearnableRidgeCV(LeastSquaresMixin, MultiOutputMixin, RegressorMixin, Li
             "best_score_": float(-errors[best]),
             "mse_path_": errors,
         }
+
+    def _conditions(self):
+        secret = ("the key of the folds (secret: give random_state to have it again in a refit)",)
+        return super()._conditions() + (secret if self.random_state is None else ())
 
     def to_sklearn(self):
         """Give a plain `sklearn.linear_model.Ridge` with the chosen alpha, for serving.

@@ -130,7 +130,7 @@ class GaussianNB(ExactUnlearnerMixin, naive_bayes.GaussianNB):
         return self._partial_fit_exact(request)
 
     def _check_rows(self, request, reset):
-        X, y = check_X_y(self, request, reset)
+        X, y = check_X_y(self, request, reset, dtype=[np.float64, np.float32])
         if len(y):
             check_classification_targets(y)
         y = column_or_1d(y, warn=True)
@@ -138,8 +138,10 @@ class GaussianNB(ExactUnlearnerMixin, naive_bayes.GaussianNB):
         declared = request.options.get("classes")
         if declared is not None:
             declared = np.unique(declared)
+        if not reset and declared is None:
+            declared = self._info["declared"]
         known = declared if declared is not None else getattr(self, "classes_", None)
-        if request.options.get("partial") and known is not None:
+        if known is not None and (declared is not None or request.options.get("partial")):
             unknown = labels[~np.isin(labels, known)]
             if len(unknown):
                 raise ValueError(
