@@ -289,7 +289,8 @@ class UnlearnerMixin:
         Returns
         -------
         UnlearnPreview
-            True in a condition if the request would be carried out.
+            True in a condition if the request would be carried out. Where no fingerprints are
+            kept (``track_rows=False``) nothing is looked up, and all rows count as found.
         """
         check_is_fitted(self)
         forget = Request(X, y, sample_weight, sensitive_features)

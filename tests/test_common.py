@@ -16,8 +16,6 @@ from skunlearn.testing._registry import expected_failures, expected_sklearn_fail
 
 NEEDS = {"neural_network": "torch"}  # rooms that import an extra at their top
 FIRST = {type(estimator): repr(estimator) for estimator in reversed(unlearners())}
-# A request takes these more than a millisecond: a thousand of them in a row, not ten thousand
-SLOW = {"GaussianBarycenter", "RidgeClassifier", "UnlearnableRidgeCV"}
 
 
 def _rooms():
@@ -53,8 +51,10 @@ def test_scikit_learn_contract(estimator, check):
 @parametrize_with_unlearning_checks(unlearners(), expected_failed_checks=expected_failures)
 def test_unlearning_contract(estimator, check, monkeypatch):
     is_variant = repr(estimator) != FIRST[type(estimator)]  # the long run is for one a class
-    if is_variant or type(estimator).__name__ in SLOW:
+    if is_variant:
         monkeypatch.setattr(_checks_equivalence, "N_REQUESTS", 1_000)
+    else:
+        monkeypatch.setattr(_checks_equivalence, "N_REQUESTS_COMPOSED", 10_000)
     check(estimator)
 
 

@@ -23,6 +23,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeRegressor
 
+from skunlearn.linear_model import Ridge as OurRidge
 from skunlearn.metrics import refit_distance
 
 
@@ -321,3 +322,12 @@ def test_result(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="pip install pandas"):
         found.to_frame()
+
+
+def test_the_grid_and_what_one_model_lacks_are_no_distance():
+    X, y = load_diabetes(return_X_y=True)
+    ours = OurRidge().fit(X, y)
+    found = refit_distance(ours, Ridge(solver="svd").fit(X, y), X_eval=X)
+    assert not found.identical
+    assert found.max_rel < 1e-8
+    assert "resolution_" in found.mismatched

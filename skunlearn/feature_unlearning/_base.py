@@ -286,7 +286,8 @@ class SensitiveTransformerMixin(OneToOneFeatureMixin):
         if missing and self.on_missing == "error":
             raise ValueError(
                 f"The sensitive features of {missing} rows are missing, and each group has a map "
-                "of its own: pass them to transform (sensitive_features=..., or within X), "
+                "of its own: pass them to transform (sensitive_features=..., or within X; in a "
+                "pipeline by metadata routing, set_config(enable_metadata_routing=True)), "
                 'or choose on_missing="posterior", which is weak.'
             )
         if missing:

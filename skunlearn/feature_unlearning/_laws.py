@@ -140,6 +140,8 @@ def shrink(laws, small, shrinkage):
     pooled = np.tensordot(laws.weights, laws.covariances, 1)
     _, singular = shrink_singular(laws.covariances, laws.sizes, pooled, shrinkage=shrinkage)
     covariances, basis = laws.covariances.copy(), range_basis(pooled)
+    if not basis.shape[1]:  # nothing varies within any group
+        return covariances, singular
     inner = basis.T @ pooled @ basis
     for z in np.union1d(singular, small):
         ratio = np.linalg.solve(inner, basis.T @ covariances[z] @ basis)

@@ -50,7 +50,15 @@ def rotate(X, values, z, y, folds, transformer, pass_sensitive, probes, metric, 
         fitted = clone(transformer)
         y_map = None if y is None else take_rows(y, of_map)
         fit = _keywords(fitted.fit, values[of_map], pass_sensitive is not False)
-        fitted.fit(take_rows(X, of_map), y_map, **fit)
+        try:
+            fitted.fit(take_rows(X, of_map), y_map, **fit)
+        except ValueError as error:
+            if pass_sensitive is False and "sensitive" in str(error):
+                raise ValueError(
+                    f"{error} To hand the values of `sensitive` to the transformer, call "
+                    "leakage_score with pass_sensitive=True."
+                ) from error
+            raise
         parts = [
             _transform(fitted, part, values[rows], pass_sensitive is True)
             for part, rows in zip(parts, (of_probe, of_score), strict=True)

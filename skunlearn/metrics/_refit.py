@@ -24,7 +24,8 @@ class RefitDistance:
     Attributes
     ----------
     max_abs, max_rel : float
-        Largest absolute and relative difference over all learned attributes.
+        Largest absolute and relative difference over the learned attributes that both models
+        have, the grid of values (`resolution_`) left out.
     identical : bool
         Whether every compared attribute, and every prediction on `X_eval`, is equal bit for bit,
         dtype included (so that -0.0 is not 0.0).
@@ -189,12 +190,18 @@ def refit_distance(
             f"Found nothing to compare in {type(unlearned).__name__}: it has no public learned "
             "attributes; give X_eval to compare predictions."
         )
+    # an attribute that only one model has, and the grid of values, is no distance between models
+    shared = {
+        name: gap
+        for name, gap in parameters.items()
+        if ("[" in name or (name in ours and name in theirs)) and not name.endswith("resolution_")
+    }
     same = [_same_bits(ours.get(name), theirs.get(name)) for name in parameters]
     same += [_same_bits(*pair) for pair in outputs.values()]
     pairs = {name: (ours.get(name), theirs.get(name)) for name in parameters} | outputs
     return RefitDistance(
-        max_abs=max((a for a, _ in parameters.values()), default=0.0),
-        max_rel=max((r for _, r in parameters.values()), default=0.0),
+        max_abs=max((a for a, _ in shared.values()), default=0.0),
+        max_rel=max((r for _, r in shared.values()), default=0.0),
         identical=all(same),
         parameters=parameters,
         predictions=_prediction_gaps(outputs, is_classifier(unlearned)),
