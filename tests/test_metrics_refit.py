@@ -327,7 +327,7 @@ def test_result(monkeypatch):
 def test_the_grid_and_what_one_model_lacks_are_no_distance():
     X, y = load_diabetes(return_X_y=True)
     ours = OurRidge().fit(X, y)
-    found = refit_distance(ours, Ridge(solver="svd").fit(X, y), X_eval=X)
+    found = refit_distance(ours, Ridge(solver="cholesky").fit(X, y), X_eval=X)
     assert not found.identical
-    assert found.max_rel < 1e-8
+    assert found.max_abs < 1e-4
     assert "resolution_" in found.mismatched
