@@ -40,8 +40,9 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
     steps, and `guarantee_` says which:
 
     - every step is a function of moments (all exact estimators of this library; stateless steps
-      may come first): the pipeline keeps exact moments of the *raw* rows and derives the whole
-      chain from them, at a cost that does not depend on the number of rows that remain;
+      that treat each row alone, which is checked at fit, may come first): the pipeline keeps
+      exact moments of the *raw* rows and derives the whole chain from them, at a cost that does
+      not depend on the number of rows that remain;
     - the last step keeps its training rows (nearest neighbours, kernel models): the pipeline
       keeps the raw rows too, and refits on those that remain;
     - anything else: `unlearn` refuses, unless it is given the rows that remain (`X_retain`), or
