@@ -600,3 +600,25 @@ def test_folds_that_cannot_be_compared_are_refused():
     for alphas in ([], [-1.0], [[1.0]]):
         with pytest.raises(ValueError, match="one or more numbers >= 0"):
             UnlearnableRidgeCV(alphas).fit(X, y)
+
+
+def test_a_forgotten_label_leaves_no_width():
+    X = np.arange(8.0)[:, None]
+    short, long = np.array(["a", "b"] * 4), np.array(["a label of length"] * 8)
+    model = RidgeClassifier().fit(X, short).partial_fit(X + 9, long).unlearn(X + 9, long)
+    assert model.classes_.dtype == RidgeClassifier().fit(X, short).classes_.dtype == "<U1"
+
+
+def test_the_number_of_folds_stays_as_fitted():
+    X, y = draw()
+    model = UnlearnableRidgeCV(random_state=0).fit(X, y)
+    refit = UnlearnableRidgeCV(random_state=0, resolution=model.resolution_).fit(X[9:], y[9:])
+    model.set_params(n_folds=3).unlearn(X[:9], y[:9])
+    assert model.state_digest() == refit.state_digest()
+    assert np.array_equal(model.mse_path_, refit.mse_path_)
+
+
+def test_sensitive_features_are_refused_where_they_mean_nothing():
+    X, y = draw()
+    with pytest.raises(UnlearningError, match="takes no sensitive_features"):
+        Ridge().fit(X, y).unlearn(X[:2], y[:2], sensitive_features=[0, 1])

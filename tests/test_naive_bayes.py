@@ -222,3 +222,11 @@ def test_a_longer_label_can_replace_one(rows):
     y = np.array(["a", "b", "c"])[codes]
     model = GaussianNB().fit(X, y).replace((X[:1], y[:1]), (X[:1], ["longer"]))
     assert model.classes_.tolist() == ["a", "b", "c", "longer"]
+
+
+def test_a_correction_keeps_to_the_declared_classes():
+    X, y = np.arange(8.0)[:, None], np.arange(8) % 2
+    model = GaussianNB().partial_fit(X, y, classes=[0, 1])
+    with pytest.raises(ValueError, match="do not exist in the initial classes"):
+        model.replace((X[:1], y[:1]), (X[:1], [2]))
+    assert model.class_count_.tolist() == [4.0, 4.0]

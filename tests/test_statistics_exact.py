@@ -14,7 +14,7 @@ from skunlearn._statistics._exact import ExactDiagonal, ExactGram
 from skunlearn._statistics._grid import choose_exponents
 from skunlearn._statistics._grouped import GroupedMoments, GroupedSums
 from skunlearn._statistics._hashing import hash_rows
-from skunlearn._statistics._learned import LearnedRows, Rows
+from skunlearn._statistics._learned import LearnedRows, Rows, numeric
 from skunlearn._statistics._moments import Moments, merge
 from skunlearn.exceptions import UnlearningError
 from skunlearn.naive_bayes import GaussianNB
@@ -733,6 +733,13 @@ def test_zero_inflated_columns_first_and_last_are_resolved():
     np.testing.assert_allclose(StandardScaler().fit(X).scale_, X.std(axis=0), rtol=1e-9)
 
 
+def test_a_column_with_hardly_a_nonzero_is_resolved():
+    X = np.random.default_rng(0).normal(size=(40_000, 3))
+    X[:, 1] = 0.0
+    X[:3, 1] = [1e-11, 2e-11, 3e-11]  # the sample holds none of them
+    np.testing.assert_allclose(StandardScaler().fit(X).var_, X.var(axis=0), rtol=1e-8)
+
+
 @pytest.mark.parametrize("n", [1400, 20_000])
 def test_crafted_rows_do_not_decide_the_grid(n):
     # rows of huge spread with the smallest public hashes would fill the sample
@@ -760,3 +767,18 @@ def test_a_negative_variance_is_refused():
     with pytest.raises(UnlearningError, match="never learned"):
         model.unlearn(100 * X[:10])
     assert (model.var_ > 0).all() and model.n_samples_retained_ == 100
+
+
+def test_the_grid_that_is_shown_cannot_be_written_to():
+    model = StandardScaler().fit(np.eye(3))
+    with pytest.raises(ValueError, match="read-only"):
+        model.resolution_[0] = 3
+
+
+def test_extended_precision_is_summed_as_float64():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)).astype(np.longdouble) / 3, np.arange(60) % 2
+    model = GaussianNB().fit(X, y)
+    assert model.state_digest() == GaussianNB().fit(X.astype(float), y).state_digest()
+    rows = Rows(numeric(X))
+    assert rows.X.dtype == np.float64

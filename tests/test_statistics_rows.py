@@ -363,3 +363,16 @@ def test_ledger_notes_rows_without_keeping_them(columns):
     noted = pickle.dumps(RowLedger.of({"X": secret}, key=3))
     assert all(value.tobytes() not in noted for value in secret.ravel())
     assert secret[0, 0].tobytes() in pickle.dumps(RowStore.of({"X": secret}, {}, key=3))
+
+
+def test_a_part_that_is_missing_is_not_a_part_of_zeros():
+    X = np.arange(6.0)[:, None]
+    parts = {"X": X, "y": np.zeros(6), "sample_weight": None, "sensitive_features": None}
+    ledger = RowLedger.of(parts, key=3)
+    assert ledger.n_missing(parts) == 0
+    assert ledger.n_missing({**parts, "y": None}) == 6
+    assert ledger.n_missing({**parts, "sensitive_features": np.zeros(6)}) == 6
+    assert ledger.n_missing({**parts, "sample_weight": np.ones(6)}) == 0
+    # nor may one part pass for another
+    ledger = RowLedger.of({**parts, "y": np.ones(6)}, key=3)
+    assert ledger.n_missing({**parts, "y": None, "sensitive_features": np.ones(6)}) == 6

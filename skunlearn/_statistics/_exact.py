@@ -19,6 +19,7 @@ from skunlearn._statistics._products import (
     digits_needed,
     gram,
     split,
+    triangle,
     weighted_digits,
 )
 from skunlearn._statistics._threads import map_ranges
@@ -165,7 +166,7 @@ class ExactGram(_ExactSums):
         exact, and the second is at most W / 4: nothing cancels, a constant column gives 0.
         """
         p = self.n_columns
-        outer = _outer(pivots, sums, rest, _pack_index(p))
+        outer = _outer(pivots, sums, rest, triangle(p))
         centred = _limbs.add(self.limbs[:, p + 1 :], outer, -1)
         values = _limbs.to_float(centred)[_unpack_index(p)]
         rest = (rest / np.sqrt(float(weight))).astype(np.float64)
@@ -186,12 +187,6 @@ def _outer(pivots, sums, rest, packed):
         product = np.array(left[position]).T @ np.array(right[position])
         out[position] = product.ravel()[packed]
     return out
-
-
-@functools.lru_cache(maxsize=8)
-def _pack_index(p):
-    rows, columns = np.triu_indices(p)
-    return rows * p + columns
 
 
 @functools.lru_cache(maxsize=8)

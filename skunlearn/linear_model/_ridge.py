@@ -46,7 +46,7 @@ class Ridge(LeastSquaresMixin, linear_model.Ridge):
     solver : {"auto", "svd", "cholesky", "lsqr", "sparse_cg", "sag", "saga", "lbfgs"}, \
 default="auto"
         Accepted for compatibility: always the exact minimiser, which scikit-learn's iterative
-        solvers approach (for sparse X its default is up to .26 off).
+        solvers approach.
     positive : bool, default=False
         True is refused at `fit`: its solution is no function of moments.
     random_state : int, RandomState instance or None, default=None
