@@ -197,7 +197,8 @@ for i, probe in enumerate(PROBES):
 left.axhline(0.5, color="0.6", linestyle=":", label="chance")
 left.axvline(chosen, color="0.6", linestyle="--", label="chosen")
 left.set(xlabel="strength", ylabel="AUC for sex on fresh rows", title="What probes still read")
-left.legend(fontsize="small")
+left.set_ylim(top=1.19)  # room for the legend
+left.legend(fontsize="small", ncols=3, loc="upper center")
 gaps, scores = search.cv_results_["mean_test_parity"], search.cv_results_["mean_test_utility"]
 right.plot(gaps, scores, marker="o", color="C3")
 for strength, gap, score in zip(strengths, gaps, scores, strict=True):
