@@ -1,6 +1,6 @@
 """Errors and warnings of skunlearn. This module imports nothing."""
 
-__all__ = ["NotLearnedError", "UnlearningError"]
+__all__ = ["BudgetSpentError", "NotLearnedError", "UnlearningError"]
 
 
 class UnlearningError(ValueError):
@@ -9,3 +9,7 @@ class UnlearningError(ValueError):
 
 class NotLearnedError(UnlearningError):
     """A request to forget rows that the model never learned, or learned fewer times."""
+
+
+class BudgetSpentError(UnlearningError):
+    """A request that would move a certified model further than its noise covers."""

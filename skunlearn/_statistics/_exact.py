@@ -52,7 +52,7 @@ class _ExactSums:
             The rows to use.
         """
         blocks = [X] if Y is None else [X, Y]
-        scales = np.split(np.ldexp(1.0, -exponents[:-1]), [X.shape[1]])[: len(blocks)]
+        scales = cls._scales(blocks, exponents)
         n_rows = X.shape[0] if rows is None else len(rows)
         unit = int(exponents[-1])
         if weights is not None:
@@ -61,6 +61,12 @@ class _ExactSums:
             weights = np.full(n_rows, np.ldexp(1.0, -unit))
         limbs = cls._sums(blocks, scales, rows, weights)
         return cls(exponents, X.shape[1], n_rows, limbs)
+
+    @staticmethod
+    def _scales(blocks, exponents):
+        """Powers of two that bring each block to units of the grid."""
+        scales = np.ldexp(1.0, -exponents[:-1])
+        return np.split(scales, [blocks[0].shape[1]])[: len(blocks)]
 
     def _combine(self, other, sign):
         if type(other) is not type(self) or not np.array_equal(self.exponents, other.exponents):
@@ -100,6 +106,37 @@ class _ExactSums:
         limbs = _limbs.normalise(self.limbs[:, self._entries(keep)])
         return type(self)(exponents, self.n_features - len(columns), self.n_rows, limbs)
 
+    def reindexed(self, index, exponents):
+        """Return the sums of rows whose columns are put in another order, or are new.
+
+        Parameters
+        ----------
+        index : ndarray of int
+            For each column of [X | Y] which one it was; -1 for one that is 0 in every row.
+        exponents : ndarray of int
+            The grid of these columns and of the weights.
+        """
+        padded = np.hstack([self.limbs, np.zeros((len(self.limbs), 1), dtype=np.int64)])
+        entries = self._entries(np.asarray(index))
+        limbs = _limbs.normalise(padded[:, np.where(entries < 0, self.limbs.shape[1], entries)])
+        n_features = len(index) - (self.n_columns - self.n_features)
+        return type(self)(exponents, n_features, self.n_rows, limbs)
+
+    def recentred(self, columns, indicators, pivots):
+        """Return the sums after x -> x - pivot wherever an indicator column is 0.
+
+        The columns are 0 where their indicator is 1, so that they stay 0 there.
+
+        Parameters
+        ----------
+        columns, indicators : ndarray of shape (k,), int
+            Columns of [X | Y], and those that indicate where they are missing.
+        pivots : ndarray of shape (k,), of Python integers
+            In units of the grid.
+        """
+        limbs = self._recentred(columns, indicators, np.asarray(pivots, dtype=object))
+        return type(self)(self.exponents, self.n_features, self.n_rows, limbs)
+
     @property
     def n_columns(self):
         """Number of columns p of [X | Y]."""
@@ -127,6 +164,7 @@ class _ExactSums:
             with np.errstate(over="ignore", invalid="ignore"):
                 scatter = self._centred(weight, sums, pivots, rest)
                 scatter = np.ldexp(scatter, self._pair(exponents) + unit)
+                sums = np.ldexp(sums.astype(np.float64), exponents + unit)
         except OverflowError:  # of Python's integers, on the way to float64
             scatter = np.array([np.inf])
         if not np.isfinite(scatter).all():
@@ -134,12 +172,17 @@ class _ExactSums:
                 "Squares of the values overflow float64. Rescale the columns, or forget the rows "
                 "with values above 1e150."
             )
+        scatter = self._settled(scatter, mean)
+        return Moments(total, self.n_rows, mean, scatter, self.n_features, sums)
+
+    def _settled(self, scatter, mean):
+        """Return the scatter; refuses a negative variance."""
         if ((scatter if scatter.ndim == 1 else np.diagonal(scatter)) < 0).any():
             raise UnlearningError(
                 "A variance would be negative: rows were removed that this model never learned. "
                 "With track_rows=True such a request is refused by name."
             )
-        return Moments(total, self.n_rows, mean, scatter, self.n_features)
+        return scatter
 
 
 class ExactGram(_ExactSums):
@@ -154,10 +197,27 @@ class ExactGram(_ExactSums):
         return exponents[:, None] + exponents
 
     def _entries(self, keep):
-        rows = np.append(0, keep + 1)
+        rows = np.append(0, np.where(keep < 0, -1, keep + 1))
         rows, columns = rows[:, None], rows
         index = _unpack_index(self.n_columns + 1)[rows, columns]
+        index = np.where((rows < 0) | (columns < 0), -1, index)
         return index[np.triu_indices(len(index))]
+
+    def _recentred(self, columns, indicators, pivots):
+        index = _unpack_index(self.n_columns + 1)
+        columns, indicators = columns + 1, indicators + 1
+        total, old, missing = (
+            [_limbs.to_integers(self.limbs[:, index[row]]) for row in rows]
+            for rows in ([0], columns, indicators)
+        )
+        # first the rows of the products: sums over the rows of X where x is present, times pivot
+        moved = [
+            row - pivot * (total[0] - absent)
+            for row, absent, pivot in zip(old, missing, pivots, strict=True)
+        ]
+        for row in moved:  # then their columns
+            row[columns] -= pivots * (row[0] - row[indicators])
+        return _replaced(self.limbs, index[columns].ravel(), np.concatenate(moved))
 
     def _centred(self, weight, sums, pivots, rest):
         """Sum of w (k - c)(k - c)' - r r' / W in integers, then as floats.
@@ -171,6 +231,16 @@ class ExactGram(_ExactSums):
         values = _limbs.to_float(centred)[_unpack_index(p)]
         rest = (rest / np.sqrt(float(weight))).astype(np.float64)
         return values - np.outer(rest, rest)
+
+
+def _replaced(limbs, at, integers):
+    """Canonical limbs with other integers at some positions."""
+    new = _limbs.from_integers(integers)
+    out = np.zeros((max(len(limbs), len(new)), limbs.shape[1]), dtype=np.int64)
+    out[: len(limbs)] = limbs
+    out[:, at] = 0
+    out[: len(new), at] = new
+    return _limbs.normalise(out)
 
 
 def _outer(pivots, sums, rest, packed):
@@ -207,7 +277,19 @@ class ExactDiagonal(_ExactSums):
         return 2 * exponents
 
     def _entries(self, keep):
-        return np.concatenate([[0], keep + 1, keep + 1 + self.n_columns])
+        first = np.where(keep < 0, -1, keep + 1)
+        return np.concatenate([[0], first, np.where(keep < 0, -1, first + self.n_columns)])
+
+    def _recentred(self, columns, indicators, pivots):
+        sums, squares = columns + 1, columns + 1 + self.n_columns
+        total, old, square, missing = (
+            _limbs.to_integers(self.limbs[:, at])
+            for at in (np.zeros_like(sums), sums, squares, indicators + 1)
+        )
+        present = total - missing
+        square += pivots * (pivots * present - 2 * old)
+        new = np.concatenate([old - pivots * present, square])
+        return _replaced(self.limbs, np.concatenate([sums, squares]), new)
 
     @staticmethod
     def _sums(blocks, scales, rows, weights):

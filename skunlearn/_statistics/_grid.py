@@ -15,6 +15,7 @@ from skunlearn._statistics._hashing import hash_rows
 
 _DEPTH = 33  # binary places below the spread of a column, at least
 _STEP = 3
+WHOLE = -33  # of columns of counts: whole numbers, and fractions in a later batch
 _SAMPLE = 2048
 _FEW = 64  # nonzeros, or rows, below which a sample says little about the spread
 _SMALLEST, _LARGEST = -540, 440  # exponents whose squares stay within float64
@@ -118,6 +119,8 @@ def check_resolved(blocks, exponents, exact):
     """
     if not exact and blocks[0].shape[0] < _FEW:
         return
+    if (exponents[:-1] <= 0).all() and _are_whole(blocks):
+        return  # whole numbers are not rounded
     if exact:
         needed = np.concatenate([_from_lowest_bit(block) for block in blocks])
     else:
@@ -192,31 +195,43 @@ def _from_spread(block):
     some = np.flatnonzero(counts)
     middle, spread = np.ones((2, len(counts)))
     middle[some] = np.abs(values[(starts + (counts - 1) // 2)[some]])
-    for j in some:
-        column = values[starts[j] : starts[j] + counts[j]]
-        half = counts[j] // 2
-        spread[j] = (column[half:] - column[: counts[j] - half]).min() if half else 0.0
+    if len(some):
+        half = counts[some] // 2
+        widths = counts[some] - half  # number of intervals that begin in each column
+        firsts = np.cumsum(widths) - widths
+        begin = np.arange(widths.sum()) + np.repeat(starts[some] - firsts, widths)
+        gaps = values[begin + np.repeat(half, widths)] - values[begin]
+        spread[some] = np.minimum.reduceat(gaps, firsts)
     spread = np.where(spread > 0, spread, middle)
     # below the last bit of the typical value there is nothing to resolve
     finest = np.log2(np.maximum(middle, spread)) - 53
     exponents = _floor(np.maximum(np.log2(spread) - _DEPTH, finest))
-    return np.where(_is_whole(block), np.minimum(exponents, 0), exponents)
+    return np.where(is_whole(block), np.minimum(exponents, 0), exponents)
 
 
-def _is_whole(block):
+def is_whole(block):
     if sparse.issparse(block):
         fractional = block.data != np.rint(block.data)
         return np.bincount(block.indices, weights=fractional, minlength=block.shape[1]) == 0
     return (block == np.rint(block)).all(axis=0)
 
 
+def _are_whole(blocks):
+    first = all(is_whole(block[:_FEW]).all() for block in blocks)  # as a rule this is enough
+    return first and all(is_whole(block).all() for block in blocks)
+
+
 def _from_lowest_bit(block):
-    if sparse.issparse(block):
-        block = block.toarray()
-    mantissas, exponents = np.frexp(np.asarray(block, dtype=np.float64))
+    values = np.asarray(block.data if sparse.issparse(block) else block, dtype=np.float64)
+    mantissas, exponents = np.frexp(values)
     integers = np.ldexp(mantissas, 53).astype(np.int64)
     lowest = exponents - 54 + np.frexp((integers & -integers).astype(np.float64))[1]
-    return _floor(np.where(integers == 0, 0, lowest).min(axis=0, initial=0))
+    lowest = np.where(integers == 0, 0, lowest)
+    if not sparse.issparse(block):
+        return _floor(lowest.min(axis=0, initial=0))
+    out = np.zeros(block.shape[1])
+    np.minimum.at(out, block.indices, lowest)
+    return _floor(out)
 
 
 def _floor(exponents):

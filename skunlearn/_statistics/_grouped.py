@@ -11,7 +11,7 @@ from skunlearn.exceptions import UnlearningError
 ALL, CLASS, GROUP, FOLD, CELL = "all", "class", "group", "fold", "cell"
 
 
-def _coarse_key(key, by):
+def coarse_key(key, by):
     """Return the part of a (class, group, fold) key that a partition keeps."""
     return {ALL: None, CLASS: key[0], GROUP: key[1], FOLD: key[2], CELL: key}[by]
 
@@ -99,7 +99,7 @@ class GroupedSums:
         """Exact sums of a coarser partition."""
         out = {}
         for key, value in self.cells.items():
-            coarse = _coarse_key(key, by)
+            coarse = coarse_key(key, by)
             out[coarse] = out[coarse] + value if coarse in out else value
         return out
 
@@ -154,13 +154,20 @@ class GroupedMoments:
             None if self._unweighted is None else self._unweighted.affine(matrix, offset),
         )
 
+    def select(self, columns):
+        """Every row reduced to some columns of X, given by position."""
+        return GroupedMoments(
+            lambda by: {key: m.select(columns) for key, m in self.by(by).items()},
+            None if self._unweighted is None else self._unweighted.select(columns),
+        )
+
     def affine_by_group(self, maps):
         """Rows of each group moved by a map of their own, {group: (matrix, offset)}."""
 
         def partition(by):
             out = {}
             for key, m in self.by(CELL).items():
-                out.setdefault(_coarse_key(key, by), []).append(m.affine(*maps[key[1]]))
+                out.setdefault(coarse_key(key, by), []).append(m.affine(*maps[key[1]]))
             return {key: merge(parts) for key, parts in out.items()}
 
         other = None if self._unweighted is None else self._unweighted.affine_by_group(maps)

@@ -5,14 +5,24 @@ import dataclasses
 import numpy as np
 from scipy import sparse
 
+from skunlearn._statistics._counts import ExactCounts
 from skunlearn._statistics._exact import ExactDiagonal, ExactGram
 from skunlearn._statistics._fingerprints import Fingerprints
 from skunlearn._statistics._grid import check_resolved, choose_exponents
 from skunlearn._statistics._grouped import GroupedMoments, GroupedSums
 from skunlearn._statistics._hashing import canonical, hash_rows
+from skunlearn._statistics._rounded import RoundedDiagonal, RoundedTotals
+from skunlearn._statistics._totals import ExactTotals
 
 NO_KEY = (None, None, None)
-KINDS = {"gram": ExactGram, "diagonal": ExactDiagonal}
+KINDS = {
+    "gram": ExactGram,
+    "diagonal": ExactDiagonal,
+    "totals": ExactTotals,
+    "counts": ExactCounts,
+    "rounded": RoundedDiagonal,
+    "rounded totals": RoundedTotals,
+}
 _MAX_GRAM_BYTES = 16 * 2**30
 
 
@@ -51,6 +61,10 @@ class Rows:
     def blocks(self):
         """The columns that are summed."""
         return [self.X] if self.Y is None else [self.X, self.Y]
+
+    def learned(self, *, kind, resolution, key=None):
+        """Learn these as the first rows."""
+        return LearnedRows.of(self, kind=kind, resolution=resolution, key=key)
 
     def fingerprints(self, key):
         """Keyed hashes of content, target and weight."""
@@ -98,11 +112,16 @@ class LearnedRows:
         key : int, default=None
             Key of the fingerprints; None keeps none.
         """
-        _check_size(rows, kind)
         exponents = choose_exponents(rows.blocks, rows.weights, resolution)
-        exponents.setflags(write=False)  # shown as resolution_, and not to be written to
         if not isinstance(resolution, str):
             check_resolved(rows.blocks, exponents, exact=False)
+        return cls.on_grid(rows, kind=kind, exponents=exponents, key=key)
+
+    @classmethod
+    def on_grid(cls, rows, *, kind, exponents, key=None):
+        """Learn the first rows on a given grid."""
+        _check_size(rows, kind)
+        exponents.setflags(write=False)  # shown as resolution_, and not to be written to
         empty = cls(kind, exponents, GroupedSums({}), None, 0, None, key)
         prints = None if key is None else Fingerprints(rows.fingerprints(key))
         return empty._combined(rows, 1, prints)
@@ -150,8 +169,11 @@ class LearnedRows:
         """Number of rows that the sums stand for."""
         return self.sums.n_rows
 
-    def plus(self, rows, exact=False):
-        """Return the value after learning more rows; `exact` refuses to round them."""
+    def plus(self, rows, exact=False, checked=False):
+        """Return the value after learning more rows; `exact` refuses to round them.
+
+        `checked` says that the grid has been found fine enough for them.
+        """
         if rows.weights is not None and self.exponents[-1] == 0:
             part = rows.weights[rows.weights != np.rint(rows.weights)]
             if len(part):
@@ -160,7 +182,8 @@ class LearnedRows:
                     "counted exactly. Give the first batch fractional weights too, or declare the "
                     "grid with resolution=[..., -32]."
                 )
-        check_resolved(rows.blocks, self.exponents, exact)
+        if not checked:
+            check_resolved(rows.blocks, self.exponents, exact)
         prints = self.fingerprints
         if prints is not None:
             prints = prints.with_(rows.fingerprints(self.key))
@@ -217,6 +240,19 @@ class LearnedRows:
             unweighted=narrow(self.unweighted),
             fingerprints=None,
             key=None,
+        )
+
+    def reindexed(self, index, exponents):
+        """Return the sums of the same rows with other columns, see `ExactGram.reindexed`."""
+        exponents.setflags(write=False)
+
+        def moved(sums):
+            if sums is None:
+                return None
+            return GroupedSums({k: v.reindexed(index, exponents) for k, v in sums.cells.items()})
+
+        return dataclasses.replace(
+            self, exponents=exponents, sums=moved(self.sums), unweighted=moved(self.unweighted)
         )
 
     def without_fingerprints(self):

@@ -64,6 +64,15 @@ def to_float(limbs):
     return total
 
 
+def to_nearest(limbs):
+    """Read canonical limbs as the nearest float64 numbers."""
+    values = to_float(limbs[:3])  # one int64 each, rounded once
+    wide = np.flatnonzero(limbs[3:].any(axis=0))
+    if len(wide):
+        values[wide] = to_integers(limbs[:, wide]).astype(np.float64)
+    return values
+
+
 def to_integers(limbs):
     """Read limbs as an object array of Python integers."""
     total = np.zeros(limbs.shape[1], dtype=object)

@@ -20,6 +20,8 @@ class Moments:
         Centred sums of products, or only the diagonal of them.
     n_features : int
         The first `n_features` columns are X, the others Y.
+    total : ndarray of shape (p,), default=None
+        Weighted sums of the columns, correctly rounded where no map has moved the rows.
     """
 
     weight: float
@@ -27,6 +29,7 @@ class Moments:
     mean: np.ndarray
     scatter: np.ndarray
     n_features: int
+    total: np.ndarray | None = None
 
     @property
     def covariance(self):
@@ -70,11 +73,32 @@ class Moments:
             corner = (corner + corner.T) / 2
             scatter = np.block([[corner, cross], [cross.T, self.scatter[y, y]]])
         mean = np.concatenate([mean_x, self.mean[y]])
-        return dataclasses.replace(self, mean=mean, scatter=scatter, n_features=len(mean_x))
+        total = self.total
+        if total is not None:
+            moved = matrix * total[x] if matrix.ndim == 1 else matrix @ total[x]
+            total = np.concatenate([moved + offset * self.weight, total[y]])
+        return dataclasses.replace(
+            self, mean=mean, scatter=scatter, n_features=len(mean_x), total=total
+        )
+
+    def select(self, columns):
+        """Moments of some columns of X, given by position, and of Y."""
+        keep = np.append(columns, np.arange(self.n_features, len(self.mean))).astype(np.intp)
+        full = self.scatter.ndim == 2
+        return dataclasses.replace(
+            self,
+            mean=self.mean[keep],
+            scatter=self.scatter[np.ix_(keep, keep)] if full else self.scatter[keep],
+            n_features=len(columns),
+            total=None if self.total is None else self.total[keep],
+        )
 
     def scaled(self, factor):
         """Moments with every weight multiplied by `factor`."""
-        return dataclasses.replace(self, weight=self.weight * factor, scatter=self.scatter * factor)
+        total = None if self.total is None else self.total * factor
+        return dataclasses.replace(
+            self, weight=self.weight * factor, scatter=self.scatter * factor, total=total
+        )
 
 
 def merge(parts):
@@ -93,5 +117,7 @@ def merge(parts):
         between = np.outer(gap, gap) if part.scatter.ndim == 2 else gap * gap
         scatter = scatter + part.scatter + part.weight * between
     n_rows = sum(part.n_rows for part in parts)
-    total = sum(part.weight for part in parts)
-    return Moments(total, n_rows, mean, scatter, parts[0].n_features)
+    weight = sum(part.weight for part in parts)
+    known = all(part.total is not None for part in parts)
+    total = sum(part.total for part in parts) if known else None
+    return Moments(weight, n_rows, mean, scatter, parts[0].n_features, total)

@@ -11,12 +11,14 @@ from skunlearn._statistics._hashing import canonical, has_large_integers, hash_r
 from skunlearn.exceptions import NotLearnedError
 
 
-def content_blocks(values):
+def content_blocks(values, arrays=None):
     """Blocks of words or numbers that stand for rows of any kind, as the user gave them.
 
     Parameters
     ----------
     values : array-like, sparse matrix or DataFrame of shape (n,) or (n, d), or None
+    arrays : list of ndarray of shape (n,), default=None
+        The columns, where `values` is a DataFrame and they have been taken out of it.
 
     Returns
     -------
@@ -26,15 +28,34 @@ def content_blocks(values):
         return []
     if sparse.issparse(values):
         return [canonical(values)]
-    if hasattr(values, "columns") and hasattr(values, "iloc"):
-        columns = [np.asarray(values.iloc[:, j]) for j in range(values.shape[1])]
-        return [label_words(column)[:, None] for column in columns]
+    if is_frame(values):
+        arrays = frame_arrays(values) if arrays is None else arrays
+        return [label_words(column)[:, None] for column in arrays]
     values = np.asarray(values)
     numbers = values.dtype.kind in "bifu" and not has_large_integers(values)
     values = values[:, None] if values.ndim == 1 else values.reshape(len(values), values.shape[1])
     if numbers:
         return [values.astype(np.float64, copy=False)]
     return [label_words(column)[:, None] for column in values.T]
+
+
+def is_frame(values):
+    """Tell whether a value is a data frame."""
+    return hasattr(values, "columns") and hasattr(values, "iloc")
+
+
+def frame_arrays(frame):
+    """Return the columns of a frame as arrays."""
+    return [_column_array(column) for _, column in frame.items()]
+
+
+def _column_array(column):
+    if not isinstance(column.dtype, np.dtype) and hasattr(column, "cat"):
+        labels = np.asarray(column.cat.categories)
+        codes = np.asarray(column.cat.codes)
+        if len(labels) and (codes >= 0).all():
+            return labels[codes]
+    return np.asarray(column)
 
 
 def take(values, rows):
@@ -55,6 +76,35 @@ def join(one, other):
     if hasattr(one, "iloc"):
         return sys.modules["pandas"].concat([one, other])  # loaded, or there would be no frame
     return np.concatenate([np.asarray(one), np.asarray(other)])
+
+
+def last_copies(hashes, wanted):
+    """Find rows by fingerprint, the last copies first; O(n log m), nothing sorted but the found.
+
+    Parameters
+    ----------
+    hashes : ndarray of shape (n,), uint64
+        Fingerprints of rows, in their order.
+    wanted : ndarray of shape (m,), uint64
+
+    Returns
+    -------
+    ndarray of shape (m,), int
+        Positions in `hashes`, -1 where no copy is left; sorted by fingerprint.
+    """
+    wanted = np.sort(wanted)
+    if not len(wanted) or not len(hashes):
+        return np.full(len(wanted), -1)
+    at = np.minimum(np.searchsorted(wanted, hashes), len(wanted) - 1)
+    candidates = np.flatnonzero(wanted[at] == hashes)
+    order = candidates[np.argsort(hashes[candidates], kind="stable")]
+    ordered = hashes[order]
+    left = np.searchsorted(ordered, wanted, side="left")
+    right = np.searchsorted(ordered, wanted, side="right")
+    rank = np.arange(len(wanted)) - np.searchsorted(wanted, wanted, side="left")
+    position = right - 1 - rank
+    found = position >= left
+    return np.where(found, np.append(order, -1)[np.where(found, position, -1)], -1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,15 +153,7 @@ class RowStore:
 
     def _find(self, columns):
         """Positions of the rows, the last copies first; -1 where there is none left."""
-        wanted = np.sort(self.hash(columns, self.key))
-        order = np.argsort(self.hashes, kind="stable")
-        ordered = self.hashes[order]
-        left = np.searchsorted(ordered, wanted, side="left")
-        right = np.searchsorted(ordered, wanted, side="right")
-        rank = np.arange(len(wanted)) - np.searchsorted(wanted, wanted, side="left")
-        position = right - 1 - rank
-        found = position >= left
-        return np.where(found, order[np.where(found, position, 0)], -1)
+        return last_copies(self.hashes, self.hash(columns, self.key))
 
     def n_missing(self, columns):
         """How many of the rows are not there."""
