@@ -1,6 +1,7 @@
 """Fixtures that every test may ask for."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,8 @@ def data_home():
     if not Path(folder).is_dir():
         pytest.skip(f"SKUNLEARN_DATA={folder} is not a folder: no data sets to read")
     return folder
+
+
+def stable_id(value):
+    """Name of a parameter without addresses, so that every worker collects the same tests."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", re.sub(r"\s+", " ", repr(value)))
