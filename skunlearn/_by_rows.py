@@ -7,10 +7,11 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_consistent_length, check_memory, validate_data
 
-from skunlearn._chain import flat_steps, inner_pipelines, routed_leaves, shared_request, witness
+from skunlearn._chain import shared_request
 from skunlearn._sklearn_compat import cached_fit_transform, keeps_rows, num_samples
 from skunlearn._statistics._hashing import new_key
 from skunlearn._statistics._rows import RowLedger, RowStore, join
+from skunlearn._steps import flat_steps, inner_pipelines, routed_leaves, witness
 from skunlearn.base import Request
 from skunlearn.exceptions import UnlearningError
 
@@ -73,11 +74,7 @@ class ByRowsMixin:
             kept = row_parts(shared_request(X, y, list(routed_leaves(self, routed))))
             missing = remain.n_missing(kept)
             if missing or num_samples(X) != len(remain):
-                raise UnlearningError(
-                    f"X_retain has {num_samples(X)} rows, {missing} of them not among the "
-                    f"{len(remain)} learned rows that remain. Pass exactly the learned rows less "
-                    "the forgotten ones, with their targets."
-                )
+                raise UnlearningError(retain_message(num_samples(X), missing, len(remain)))
         return self._refitted_on(X, y, forget.options["fit_params"])
 
     def _prepare_corrected(self, forget, learn):
@@ -136,6 +133,14 @@ class ByRowsMixin:
         memory = check_memory(self.memory)
         if getattr(memory, "location", None) is not None and hasattr(memory, "cache"):
             memory.cache(cached_fit_transform, ignore=["caller", "callback_ctx"]).clear(warn=False)
+
+
+def retain_message(n_given, n_missing, n_remain):
+    """Return the text of a refusal of rows for a refit."""
+    return (
+        f"X_retain has {n_given} rows, {n_missing} of them not among the {n_remain} learned rows "
+        "that remain. Pass exactly the learned rows less the forgotten ones, with their targets."
+    )
 
 
 def row_parts(request):

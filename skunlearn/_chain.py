@@ -1,14 +1,12 @@
 """A chain of steps derived from the moments of the raw rows, without transforming a row.
 
-Steps take part by protocol: `_derive(moments, info)` gives learned attributes, `_push(attributes,
-moments)` the moments of what the step puts out. A step with `_front` takes its sensitive groups
-from the raw rows, so that they are fixed before moments are taken; one with `_fold_codes` takes
-folds.
+Steps take part by the protocol of `_steps`. A step with `_front` takes its sensitive groups from
+the raw rows, so that they are fixed before moments are taken; one with `_fold_codes` takes folds.
+Where a step wants a table of numbers with gaps or of levels, the rows are expanded first.
 """
 
-import copy
 import dataclasses
-import hashlib
+import functools
 
 import numpy as np
 from scipy import sparse
@@ -16,31 +14,29 @@ from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
+from skunlearn._anchored_chain import AnchoredLedger, Upstream, anchored_ledger
+from skunlearn._reading import as_rows, branches_of, reads_tables, table_of
 from skunlearn._sklearn_compat import check_weights, num_samples
-from skunlearn._statistics._hashing import hash_rows, label_words
-from skunlearn._statistics._learned import LearnedRows, Rows, numeric
-from skunlearn._statistics._rows import content_blocks, take
+from skunlearn._statistics._expanded import ExpandedRows, NumberBlock
+from skunlearn._statistics._hashing import label_words
+from skunlearn._statistics._learned import Rows, numeric
+from skunlearn._statistics._rows import content_blocks, frame_arrays, is_frame
+from skunlearn._statistics._tables import LevelTable, NumberTable, PushedMoments
+from skunlearn._steps import (
+    TWINS,
+    NotAChain,
+    check_row_by_row,
+    derive_steps,
+    first_rows,
+    input_form,
+    is_plain_twin,
+    is_stateless,
+    plain_numbers,
+    with_attributes,
+)
 from skunlearn.base import Request
 
 PASSED = ("sample_weight", "sensitive_features")
-
-
-@dataclasses.dataclass(frozen=True)
-class Leaf:
-    """A step that is no pipeline: its path, the estimator, and its routed fit parameters."""
-
-    path: str
-    step: object
-    params: dict
-
-    @property
-    def weighted(self):
-        """Whether sample weights are routed to this step."""
-        return self.params.get("sample_weight") is not None
-
-
-class NotAChain(ValueError):
-    """Why the steps are not a function of moments of the raw rows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,35 +47,63 @@ class Chain:
     ----------
     stateless : list of Leaf
     leaves : list of Leaf
+    forms : list of dict or None
+        How the columns of each branch are read, where the rows are expanded.
     """
 
     stateless: list
     leaves: list
+    forms: list | None = None
 
     @classmethod
     def of(cls, leaves, request):
         """Split the leaves of a pipeline, or raise `NotAChain` with the reason."""
         stateless = []
-        while len(leaves) > 1 and _is_stateless(leaves[0].step) and not leaves[0].params:
+        while len(leaves) > 1 and is_stateless(leaves[0].step) and not leaves[0].params:
             stateless.append(leaves[0])
             leaves = leaves[1:]
-        for i, leaf in enumerate(leaves):
-            _check_leaf(leaf, first=i == 0, last=i == len(leaves) - 1)
-        _check_row_by_row(stateless, request)
-        if sum(hasattr(leaf.step, "_front") for leaf in leaves) > 1:
-            raise NotAChain("two steps take sensitive groups")
         if not leaves:
             raise NotAChain("there is no step to learn anything")
+        for i, leaf in enumerate(leaves):
+            _check_leaf(leaf, first=i == 0, last=i == len(leaves) - 1)
+        check_row_by_row(stateless, request.X, request.y)
+        if sum(hasattr(leaf.step, "_front") for leaf in leaves) > 1:
+            raise NotAChain("two steps take sensitive groups")
+        chain = cls(stateless, leaves)
+        chain = dataclasses.replace(chain, forms=chain._forms(request.X))
+        if len(chain._targets_of_steps()) > 1:
+            raise NotAChain("one step takes classes, another one numeric targets")
+        if sparse.issparse(request.X):
+            for leaf in leaves:
+                if not get_tags(leaf.step).input_tags.sparse:
+                    raise NotAChain(f"step {leaf.path} takes no sparse rows")
         for leaf in leaves:
             for name in PASSED:
                 value, shared = leaf.params.get(name), getattr(request, name)
                 if value is not None and value is not shared and not np.array_equal(value, shared):
                     raise NotAChain(f"steps are given different values of {name}")
-            if hasattr(leaf.step, "_moments_refusal"):
+            looks_at_rows = leaf is leaves[0] and getattr(leaf.step, "_looks_at_rows", False)
+            if hasattr(leaf.step, "_moments_refusal") and not looks_at_rows:
                 reason = leaf.step._moments_refusal(request)
                 if reason is not None:
                     raise NotAChain(reason)
-        return cls(stateless, leaves)
+        return chain
+
+    def _forms(self, X):
+        """Check the steps that read tables, and find how their columns are read."""
+        X, first = self._raw(X), self.leaves[0].step
+        if hasattr(first, "_prepare_columns"):
+            first._prepare_columns(X)
+        _check_order(self.leaves[1:])
+        forms = []
+        for branch in self.branches if self.tables else []:
+            branch.check()
+            for leaf in branch.leaves if branch.columns is not None else []:
+                _check_leaf(leaf, first=False, last=False)
+            forms.append(branch.form(as_rows(X)))
+            if forms[-1]["levels"] and not branch.encodes and len(self.leaves) > 1:
+                raise NotAChain(f"step {branch.name} puts out categories that are not encoded")
+        return forms
 
     def routes(self):
         """Return the paths of the steps, and the names of the parameters that each was given."""
@@ -91,12 +115,35 @@ class Chain:
     @property
     def target(self):
         """How the target enters the moments: "numeric", "class" or None."""
-        return self.leaves[-1].step._target
+        return next(iter(self._targets_of_steps()), None)
+
+    @functools.cached_property
+    def branches(self):
+        """Branches of the rows, once it is known which columns the first step gives to each."""
+        return branches_of(self.leaves)
+
+    def _targets_of_steps(self):
+        inner = [leaf for branch in self.branches for leaf in branch.leaves]
+        return {leaf.step._target for leaf in [*self.leaves, *inner]} - {None}
+
+    @property
+    def tables(self):
+        """Whether the rows are expanded, for a step that reads tables."""
+        return reads_tables(self.leaves)
 
     @property
     def kind(self):
         """The sums that are enough for every step."""
-        return "diagonal" if all(leaf.step._kind == "diagonal" for leaf in self.leaves) else "gram"
+        kinds = {leaf.step._kind for leaf in self.leaves}
+        if self.tables and len(self.leaves) > 1:
+            return "gram"
+        return next(kind for kind in ("gram", "diagonal", "totals") if kind in kinds)
+
+    def _raw(self, X):
+        """Rows after the stateless steps."""
+        for leaf in self.stateless:
+            X = leaf.step.transform(X)
+        return X
 
     def rows(self, request, *, reset, info=None):
         """Validate raw rows; return (Rows, info) with fingerprints of the raw content.
@@ -109,22 +156,18 @@ class Chain:
         info : dict, default=None
             What the fit kept, for requests after it.
         """
-        X, content = request.X, content_blocks(request.X)
-        for leaf in self.stateless:
-            X = leaf.step.transform(X)
-        request = dataclasses.replace(request, X=X)
-        front = next((leaf.step for leaf in self.leaves if hasattr(leaf.step, "_front")), None)
-        new = {}
-        groups = None
-        first = self.leaves[0].step
-        if front is not None:
-            if front is not first:
-                X = _check_numeric(first, X, reset)
-                request = dataclasses.replace(request, X=X)
-            X, groups, new = front._front(request, reset=reset and front is first)
-        else:
-            X = _check_numeric(first, X, reset)
-        Y, labels, y_ndim = self._targets(request.y, X.shape[0], reset)
+        arrays = frame_arrays(request.X) if is_frame(request.X) else None
+        content = content_blocks(request.X, arrays)
+        arrays = None if self.stateless else arrays
+        request = dataclasses.replace(request, X=self._raw(request.X))
+        n = num_samples(request.X)
+        X, groups, new = (
+            self._expand(request, arrays, reset, info)
+            if self.tables
+            else (self._numbers(request, reset))
+        )
+        blocks = new.pop("blocks", None)
+        Y, labels, y_ndim = self._targets(request.y, n, reset)
         content = content + content_blocks(request.sensitive_features)
         if self.target is not None:
             content = [*content, Y if labels is None else label_words(labels)[:, None]]
@@ -133,7 +176,7 @@ class Chain:
         if hasattr(last, "_fold_codes"):
             new |= last._fold_info() if reset else {"folds": info["folds"]}
             folds = last._fold_codes(content, new)
-        keys, codes = _cells(X.shape[0], labels, groups, folds)
+        keys, codes = _cells(n, labels, groups, folds)
         new |= {"dtype": X.dtype if X.dtype == np.float32 else np.dtype(np.float64)}
         new |= {"y_ndim": y_ndim, "sparse": sparse.issparse(X)}
         if labels is not None:
@@ -141,7 +184,44 @@ class Chain:
         weights = check_weights(request.sample_weight, X)
         Y = None if labels is not None else Y
         new["chain"] = self.routes()
-        return Rows(numeric(X), Y, weights, keys, codes, tuple(content), raw=True), new
+        rows = Rows(numeric(X), Y, weights, keys, codes, tuple(content), raw=True)
+        return rows if blocks is None else ExpandedRows(blocks, rows), new
+
+    def _numbers(self, request, reset):
+        """Read the rows as numbers; return them, their groups, and what is kept of their form."""
+        X = request.X
+        front = next((leaf.step for leaf in self.leaves if hasattr(leaf.step, "_front")), None)
+        first = self.leaves[0].step
+        if front is None:
+            X = _check_numeric(first, X, reset)
+            looks_at_rows = getattr(first, "_looks_at_rows", False)
+            return first._before_sums(X) if looks_at_rows else X, None, {}
+        if front is not first:
+            X = _check_numeric(first, X, reset)
+            request = dataclasses.replace(request, X=X)
+        return front._front(request, reset=reset and front is first)
+
+    def _expand(self, request, arrays, reset, info):
+        """Read the rows by branches, for an X without columns of its own."""
+        X, n = as_rows(request.X), num_samples(request.X)
+        validate_data(self.leaves[0].step, X, reset=reset, skip_check_array=True)
+        branches = self.branches
+        forms = self.forms if reset else info["forms"]
+        blocks = [
+            branch.read(X, form, reset, arrays)
+            for branch, form in zip(branches, forms, strict=True)
+        ]
+        groups, new = None, {}
+        front = next((leaf.step for leaf in self.leaves if hasattr(leaf.step, "_front")), None)
+        if front is not None:  # it takes its groups from what is routed to it, not from X
+            rows = dataclasses.replace(request, X=np.arange(n, dtype=np.float64)[:, None])
+            _, groups, new = front._front(rows, reset=False)
+        # one type for all that is learned: float32 where everything is
+        single = all(
+            isinstance(block, NumberBlock) and block.values.dtype == np.float32 for block in blocks
+        )
+        X = np.zeros((n, 0), dtype=np.float32 if single else np.float64)
+        return X, groups, {**new, "forms": forms, "blocks": blocks}
 
     def _targets(self, y, n, reset):
         """Numeric targets of shape (n, q), or labels, or neither; and the dimensions of y."""
@@ -172,105 +252,91 @@ class Chain:
 
     def derive(self, learned, info):
         """Learned attributes of every step, in order."""
+        if isinstance(learned, AnchoredLedger):
+            return self._derive_anchored(learned, info)
+        state, _ = self._start(learned, info)
+        return derive_steps(self.leaves, state, info)[0]
+
+    def _start(self, learned, info):
+        """Return what the first step takes in, and the expanded moments where there are any."""
         moments = learned.moments()
-        out, before = {}, None
-        for leaf in self.leaves:
-            attributes = leaf.step._derive(moments if leaf.weighted else moments.unweighted, info)
-            if before is not None:  # the step before this one may put out other columns than it did
-                attributes = {**attributes, **_input_form(leaf.step, before, moments)}
-            out[leaf.path] = {**attributes, "_learned": None, "_info": info}
-            before = with_attributes(leaf.step, out[leaf.path])
-            if leaf is not self.leaves[-1]:
-                moments = leaf.step._push(attributes, moments)
-        return out
+        if not self.tables:
+            return moments, None
+        if hasattr(self.leaves[0].step, "_derive_branches"):
+            return moments, moments
+        return table_of(moments, 0, info["forms"][0]), moments
+
+    # -- a model at the end that is anchored ---------------------------------------------------
+
+    @property
+    def anchored(self):
+        """Whether the last step is fitted to the rows, and anchored there."""
+        return hasattr(self.leaves[-1].step, "_fit_anchored")
+
+    def upstream(self, learned, info):
+        """Derive the steps before the last one; give what they put out, with the maps."""
+        state, expanded = self._start(learned, info)
+        if expanded is None:
+            d = state.pooled.n_features
+            state = PushedMoments(state, {None: (np.ones(d), np.zeros(d))})
+        attributes, state = derive_steps(self.leaves[:-1], state, info, push_last=True)
+        if isinstance(state, (NumberTable, LevelTable)):
+            state = plain_numbers(state, self.leaves[-1].step)
+        return Upstream(attributes, state, expanded)
+
+    def _derive_anchored(self, ledger, info):
+        upstream, last = self.upstream(ledger.learned, info), self.leaves[-1]
+        attributes = last.step._derive_anchored(*ledger.behind(upstream))
+        if len(self.leaves) > 1:
+            leaf = self.leaves[-2]
+            before = with_attributes(leaf.step, upstream.attributes[leaf.path])
+            attributes |= input_form(last.step, before, upstream.pushed)
+        out = {**attributes, "_learned": None, "_info": info}
+        return {**upstream.attributes, last.path: out}
+
+    def bounds(self, ledger, info):
+        """Bounds of an anchored model: on its gradient, and on the distance to the optimum."""
+        upstream = self.upstream(ledger.learned, info)
+        return self.leaves[-1].step._bounds_behind(*ledger.behind(upstream))
 
     def record_names(self, request):
         """Let every step note the width and the names of its input, from two transformed rows."""
-        X, Z = _first_rows(request.X), request.sensitive_features
-        Z = None if Z is None else _first_rows(Z)
+        X, Z = first_rows(request.X), request.sensitive_features
+        Z = None if Z is None else first_rows(Z)
         for leaf in self.stateless:
             X = leaf.step.transform(X)
         for i, leaf in enumerate(self.leaves):
+            _check_sparse(leaf.step, X, behind=i > 0)
             validate_data(leaf.step, X, reset=True, skip_check_array=True)
+            if hasattr(leaf.step, "_record_names"):
+                leaf.step._record_names(X)
             if i + 1 < len(self.leaves):
                 options = {"sensitive_features": Z} if "sensitive_features" in leaf.params else {}
                 X = leaf.step.transform(X, **options)
 
-    def learn(self, rows, *, resolution, key):
-        """Exact sums of the rows."""
-        return LearnedRows.of(rows, kind=self.kind, resolution=resolution, key=key)
-
-
-def with_attributes(step, attributes):
-    """Return a shallow copy of a step that has learned something else."""
-    new = copy.copy(step)
-    vars(new).update(attributes)
-    return new
-
-
-def replaced_steps(steps, learned, prefix=""):
-    """Return steps in which copies have learned what is given by path, in pipelines inside too."""
-    out = []
-    for name, step in steps:
-        path = f"{prefix}{name}"
-        if hasattr(step, "steps") and hasattr(step, "named_steps"):
-            step = with_attributes(
-                step, {"steps": replaced_steps(step.steps, learned, f"{path}__")}
-            )
-        elif path in learned:
-            step = with_attributes(step, learned[path])
-        out.append((name, step))
-    return out
-
-
-def inner_pipelines(pipeline):
-    """Yield the pipelines inside a pipeline that keep a ledger of their own."""
-    for name, step in pipeline.steps:
-        if hasattr(step, "steps") and hasattr(step, "named_steps"):
-            if hasattr(step, "_forget_everything"):
-                yield name, step
-            yield from inner_pipelines(step)
-
-
-def _input_form(step, before, moments):
-    """Width of the input of a step, and its names if it was fitted with names."""
-    form = {"n_features_in_": moments.pooled.n_features}
-    if hasattr(step, "feature_names_in_"):
-        form["feature_names_in_"] = np.asarray(before.get_feature_names_out(), dtype=object)
-    return form
+    def learn(self, rows, info, *, resolution, key):
+        """Exact sums of the rows, and the anchor of a model that has one."""
+        learned = rows.learned(kind=self.kind, resolution=resolution, key=key)
+        if not self.anchored:
+            return learned
+        return anchored_ledger(learned, rows, self.leaves[-1], self.upstream(learned, info))
 
 
 def _given(params):
     return sorted(name for name, value in params.items() if value is not None)
 
 
-_TWINS = {
-    "StandardScaler": "skunlearn.preprocessing",
-    "PCA": "skunlearn.decomposition",
-    "GaussianNB": "skunlearn.naive_bayes",
-    "LinearRegression": "skunlearn.linear_model",
-    "Ridge": "skunlearn.linear_model",
-    "RidgeClassifier": "skunlearn.linear_model",
-}
-
-
-def _is_plain_twin(step):
-    return type(step).__module__.startswith("sklearn.") and type(step).__name__ in _TWINS
-
-
-def _is_stateless(step):
-    return not hasattr(step, "_derive") and not get_tags(step).requires_fit
-
-
 def _check_leaf(leaf, first, last):
     step = leaf.step
     name = f"{leaf.path} ({type(step).__name__})"
-    if not hasattr(step, "_derive") or not (last or hasattr(step, "_push")):
-        twin = f": use that of {_TWINS[type(step).__name__]}" if _is_plain_twin(step) else ""
+    derives = any(hasattr(step, name) for name in ("_derive", "_derive_table", "_fit_anchored"))
+    pushes = hasattr(step, "_push") or hasattr(step, "_push_table")
+    if not hasattr(step, "_derive_branches") and not (derives and (last or pushes)):
+        twin = f": use that of {TWINS[type(step).__name__]}" if is_plain_twin(step) else ""
         raise NotAChain(f"step {name} is not a function of moments{twin}")
-    if not last and step._target is not None:
-        raise NotAChain(f"step {name} is no transformer")
     reason = step._unlearn_refusal()
+    if hasattr(step, "_anchor_refusal"):
+        reason = reason or step._anchor_refusal()
     if reason is not None:
         raise NotAChain(reason)
     unknown = set(leaf.params) - set(PASSED)
@@ -284,25 +350,31 @@ def _check_leaf(leaf, first, last):
         )
 
 
-def _check_row_by_row(stateless, request):
-    """Fit the stateless steps, and refuse one whose output for a row depends on other rows."""
-    X = request.X
-    for leaf in stateless:
-        whole = leaf.step.fit_transform(X, request.y)
-        n = num_samples(X)
-        for rows in (np.arange(min(n, 3)), np.arange(n // 2, n)):
-            alone, among = leaf.step.transform(take(X, rows)), take(whole, rows)
-            if not _same(alone, among):
-                raise NotAChain(
-                    f"step {leaf.path} ({type(leaf.step).__name__}) gives a row other values "
-                    "in other company"
-                )
-        X = whole
+def _check_sparse(step, X, behind):
+    """Refuse what a step before puts out as scikit-learn's fit would, though moments allow it."""
+    if not behind or not sparse.issparse(X):
+        return
+    way = "Set sparse_output=False in the encoder, or sparse_threshold=0 in the ColumnTransformer."
+    if not get_tags(step).input_tags.sparse:
+        name = type(step).__name__
+        raise TypeError(
+            f"Sparse data was passed for X, but dense data is required by {name}. {way}"
+        )
+    if getattr(step, "with_mean", False):
+        raise ValueError(f"Cannot center sparse matrices: pass `with_mean=False` instead. {way}")
 
 
-def _same(one, other):
-    blocks = content_blocks(one), content_blocks(other)
-    return np.array_equal(*(hash_rows(found, key=0) for found in blocks))
+def _check_order(leaves):
+    """Refuse tables of gaps or levels behind a step that puts out numbers alone."""
+    behind = None
+    for leaf in leaves:
+        if behind is not None and getattr(leaf.step, "_reads_tables", False):
+            raise NotAChain(
+                f"step {leaf.path} ({type(leaf.step).__name__}) is behind {behind}, which puts out "
+                "numbers without gaps"
+            )
+        if not hasattr(leaf.step, "_push_table"):
+            behind = leaf.path
 
 
 def _is_empty(columns):
@@ -320,12 +392,6 @@ def _check_numeric(step, X, reset):
     )
 
 
-def _first_rows(X):
-    if hasattr(X, "iloc"):
-        return X.iloc[:2]
-    return sparse.csr_array(X)[:2] if sparse.issparse(X) else np.asarray(X)[:2]
-
-
 def _cells(n, labels, groups, folds):
     """Keys (class, group, fold) and the code of each row."""
     parts = [
@@ -341,31 +407,6 @@ def _cells(n, labels, groups, folds):
     return list(index), codes.astype(np.intp)
 
 
-def flat_steps(pipeline, prefix=""):
-    """Yield (path, step) of the steps that are no pipelines, in order."""
-    for name, step in pipeline.steps:
-        if step is None or step == "passthrough":
-            continue
-        if hasattr(step, "steps") and hasattr(step, "named_steps"):
-            yield from flat_steps(step, f"{prefix}{name}__")
-        else:
-            yield f"{prefix}{name}", step
-
-
-def routed_leaves(pipeline, routed, prefix=""):
-    """Yield a Leaf for each step that is no pipeline, with the fit parameters routed to it."""
-    for name, step in pipeline.steps:
-        if step is None or step == "passthrough":
-            continue
-        to_step = routed[name]
-        params = dict(to_step.get("fit_transform", {})) or dict(to_step.get("fit", {}))
-        if hasattr(step, "steps") and hasattr(step, "named_steps"):
-            inner = step._check_method_params(method="fit", props=params)
-            yield from routed_leaves(step, inner, f"{prefix}{name}__")
-        else:
-            yield Leaf(f"{prefix}{name}", step, params)
-
-
 def shared_request(X, y, leaves):
     """Return the rows with the weights and sensitive features that any step was given."""
     given = {
@@ -375,22 +416,3 @@ def shared_request(X, y, leaves):
         for name in PASSED
     }
     return Request(X, y, **given)
-
-
-def _has_own_statistics(step):
-    return vars(step).get("_learned") is not None and "_owned" not in vars(step)
-
-
-def witness(steps):
-    """Digest of what the steps have learned, to notice a step changed by another hand."""
-    state = hashlib.blake2b(digest_size=16)
-    for path, step in steps:
-        state.update(f"{path} {type(step).__name__}".encode())
-        learned = {k: v for k, v in vars(step).items() if k != "n_features_in_"}
-        for name, value in sorted(learned.items()):
-            if name.endswith("_") and isinstance(value, np.ndarray) and value.dtype != object:
-                state.update(name.encode() + value.tobytes())
-            elif name.endswith("_") and isinstance(value, (int, float, str)):
-                state.update(f"{name}={value!r}".encode())
-        state.update(b"own" if _has_own_statistics(step) else b"chain")
-    return state.hexdigest()

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skunlearn._sklearn_compat import check_weights, num_samples
 from skunlearn._statistics._hashing import label_words, new_key
-from skunlearn._statistics._learned import NO_KEY, LearnedRows, Rows, numeric
+from skunlearn._statistics._learned import NO_KEY, Rows, numeric
 from skunlearn.base import Guarantee, UnlearnerMixin, UnlearnerTags, lock_of
 from skunlearn.exceptions import UnlearningError
 
@@ -58,12 +58,8 @@ class ExactUnlearnerMixin(UnlearnerMixin):
 
     def _fit_exact(self, request):
         rows, info = self._check_rows(request, reset=True)
-        learned = LearnedRows.of(
-            rows,
-            kind=self._kind,
-            resolution=self.resolution,
-            key=new_key() if self.track_rows else None,
-        )
+        key = new_key() if self.track_rows else None
+        learned = rows.learned(kind=self._kind, resolution=self.resolution, key=key)
         attributes = self._attributes(learned, info)
         clear_learned(self)
         vars(self).pop("_owned", None)
@@ -96,11 +92,12 @@ class ExactUnlearnerMixin(UnlearnerMixin):
     def _prepare_unlearn(self, forget, learn=None):
         if not forget.options.get("by_owner"):
             self._check_maintained()
-        given = forget.sensitive_features is not None
-        if given and "sensitive_features" not in inspect.signature(self.fit).parameters:
-            raise UnlearningError(
-                f"{type(self).__name__} takes no sensitive_features: leave them out of the request."
-            )
+        taken = inspect.signature(self.fit).parameters
+        for part in ("sensitive_features", "sample_weight"):
+            if getattr(forget, part) is not None and part not in taken:
+                raise UnlearningError(
+                    f"{type(self).__name__} takes no {part}: leave it out of the request."
+                )
         rows, _ = self._check_rows(forget, reset=False)
         if len(rows) == 0 and learn is None:
             return None
@@ -211,7 +208,10 @@ class ExactUnlearnerMixin(UnlearnerMixin):
     def guarantee_(self):
         """What is promised about forgotten rows: a `Guarantee`."""
         self._check_maintained(AttributeError)
-        return Guarantee("exact", conditional_on=self._conditions(), detail=_DETAIL)
+        terms = {"kind": "exact", "conditional_on": (), "detail": _DETAIL}
+        terms |= self._info.get("adopted", {})  # of a model that scikit-learn fitted
+        terms["conditional_on"] = self._conditions() + terms["conditional_on"]
+        return Guarantee(**terms)
 
     def _conditions(self):
         return conditions(self.resolution, self.track_rows)

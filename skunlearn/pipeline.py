@@ -1,7 +1,5 @@
 """Pipelines that can forget: scikit-learn's, with one ledger over raw rows."""
 
-import copy
-
 from sklearn import pipeline
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import get_routing_for_object
@@ -10,22 +8,23 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from skunlearn._by_rows import LAST_ROWS, ByRowsMixin, row_parts
-from skunlearn._chain import (
-    Chain,
-    Leaf,
-    NotAChain,
-    flat_steps,
-    inner_pipelines,
-    replaced_steps,
-    routed_leaves,
-    shared_request,
-    witness,
-)
+from skunlearn._anchored_chain import AnchoredLedger
+from skunlearn._by_rows import LAST_ROWS, ByRowsMixin, retain_message, row_parts
+from skunlearn._chain import Chain, shared_request
 from skunlearn._exact import clear_learned, conditions, keeps_every_bit, merged_info
 from skunlearn._sklearn_compat import keeps_rows, routing_enabled
 from skunlearn._statistics._hashing import new_key
 from skunlearn._statistics._rows import RowStore
+from skunlearn._steps import (
+    Leaf,
+    NotAChain,
+    flat_steps,
+    inner_pipelines,
+    plain_step,
+    replaced_steps,
+    routed_leaves,
+    witness,
+)
 from skunlearn.base import Guarantee, Request, UnlearnerMixin, UnlearnerTags
 from skunlearn.exceptions import UnlearningError
 
@@ -164,9 +163,8 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
         for leaf in chain.leaves:
             leaf.step._validate_params()
         rows, info = chain.rows(request, reset=True)
-        learned = chain.learn(
-            rows, resolution=self.resolution, key=new_key() if self.track_rows else None
-        )
+        key = new_key() if self.track_rows else None
+        learned = chain.learn(rows, info, resolution=self.resolution, key=key)
         derived = chain.derive(learned, info)
         for leaf in chain.leaves:  # fitted in place, as scikit-learn does
             clear_learned(leaf.step)
@@ -284,7 +282,8 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
             If the steps allow no exact removal and no way out was chosen, if a step was changed
             since `fit`, or if `fit` would refuse the rows that remain.
         """
-        check_is_fitted(self)
+        if "_ledger" not in vars(self):  # scikit-learn's check walks through all tags
+            check_is_fitted(self)
         if upstream not in (None, "frozen"):
             raise ValueError(f'Got upstream={upstream!r}, expected None or "frozen".')
         options = {
@@ -318,10 +317,28 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
                 raise UnlearningError(LAST_ROWS)
             derived = chain.derive(learned, info)
         except UnlearningError:
+            if (
+                isinstance(self._ledger, AnchoredLedger)
+                and forget.options.get("X_retain") is not None
+            ):
+                return self._prepare_chain_refit(chain, rows, forget)
             raise
         except ValueError as error:
             raise UnlearningError(f"{error} (a fit on the rows that remain would fail)") from error
         return {"_ledger": learned, "_info": info, "_learned_by": derived}
+
+    def _prepare_chain_refit(self, chain, rows, forget):
+        """Fit anew on the rows that remain, which the caller gives: a class loses its last row."""
+        X, y = forget.options["X_retain"], forget.options["y_retain"]
+        params = forget.options["fit_params"]
+        routed = self._check_method_params(method="fit", props=params)
+        given = shared_request(X, y, list(routed_leaves(self, routed)))
+        kept, _ = chain.rows(given, reset=False, info=self._info)
+        remain = self._ledger.learned.minus(rows)
+        missing = remain.n_missing(kept)
+        if missing or len(kept) != remain.n_rows:
+            raise UnlearningError(retain_message(len(kept), missing, remain.n_rows))
+        return self._refitted_on(X, y, params)
 
     def _count_missing(self, forget):
         self._check_maintained()
@@ -361,6 +378,9 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
     def guarantee_(self):
         """What is promised about forgotten rows: a `Guarantee`."""
         self._check_maintained(AttributeError)
+        if isinstance(vars(self).get("_ledger"), AnchoredLedger):
+            last = self._chain().leaves[-1].step
+            return last._guarantee_behind(self.residual_bound_, self._conditions())
         if "_info" in vars(self):
             return Guarantee(
                 "exact",
@@ -383,6 +403,27 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
             conditional_on=conditions(None, self.track_rows),
             detail=f"Forgetting is a refit on {way} ({self._reason}).{chance}",
         )
+
+    @property
+    def residual_bound_(self):
+        """Upper bound on the gradient of the model's objective on the rows that remain.
+
+        For a chain of moments that ends with a model that forgets by an anchored step.
+        """
+        return self._bounds()[0]
+
+    @property
+    def distance_bound_(self):
+        """Upper bound on the distance of `coef_` from the optimum on the rows that remain, or inf.
+
+        For a chain of moments that ends with a model that forgets by an anchored step.
+        """
+        return self._bounds()[1]
+
+    def _bounds(self):
+        if not isinstance(vars(self).get("_ledger"), AnchoredLedger):
+            raise AttributeError("Only a chain that ends with an anchored model has such bounds.")
+        return self._chain().bounds(self._ledger, self._info)
 
     def _conditions(self):
         found = conditions(self.resolution, self.track_rows)
@@ -424,28 +465,19 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
         sklearn.pipeline.Pipeline
         """
         check_is_fitted(self)
-        steps = [(name, _plain(step)) for name, step in self.steps]
+        steps = [(name, plain_step(step)) for name, step in self.steps]
         return pipeline.Pipeline(steps, transform_input=self.transform_input, verbose=self.verbose)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         flat = list(flat_steps(self))
         last = getattr(get_tags(flat[-1][1]), "unlearner_tags", None) if flat else None
-        needs_y = True if last is None else last.needs_y
         keeps = bool(flat) and keeps_rows(flat[-1][1])
-        tags.unlearner_tags = UnlearnerTags("exact", needs_y=needs_y, keeps_rows=keeps)
+        needs_y = last is None or last.needs_y or keeps  # kept rows are found by X and y
+        anchored = last is not None and hasattr(flat[-1][1], "_fit_anchored")
+        kind = last.kind if anchored else "exact"
+        tags.unlearner_tags = UnlearnerTags(kind, needs_y=needs_y, keeps_rows=keeps)
         return tags
-
-
-def _plain(step):
-    """Return a step for serving; a pipeline that is scikit-learn's own may hold steps of ours."""
-    if hasattr(step, "to_sklearn"):
-        return step.to_sklearn()
-    if isinstance(step, pipeline.Pipeline):
-        step = copy.copy(step)
-        step.steps = [(name, _plain(inner)) for name, inner in step.steps]
-        return step
-    return copy.deepcopy(step)
 
 
 def make_pipeline(

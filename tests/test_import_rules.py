@@ -28,8 +28,13 @@ PACKAGE = ROOT / "skunlearn"
 FOUNDATION = {
     "base",
     "_exact",
+    "_kept_rows",
     "_by_rows",
+    "_anchored_chain",
     "_chain",
+    "_reading",
+    "_steps",
+    "_table_steps",
     "_sklearn_compat",
     "exceptions",
     "_statistics",

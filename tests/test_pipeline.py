@@ -22,7 +22,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, QuantileTransformer
 
 import skunlearn
-from skunlearn._chain import flat_steps
+from skunlearn._steps import flat_steps
 from skunlearn.decomposition import PCA
 from skunlearn.exceptions import NotLearnedError, UnlearningError
 from skunlearn.linear_model import LinearRegression, Ridge, RidgeClassifier, UnlearnableRidgeCV

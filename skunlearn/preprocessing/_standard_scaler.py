@@ -1,11 +1,16 @@
 """Standardisation that can forget rows and columns."""
 
+import dataclasses
+
 import numpy as np
 from scipy import sparse
 from sklearn import preprocessing
 
 from skunlearn._exact import ExactUnlearnerMixin, check_X, plain_rows
+from skunlearn._reading import number_block
 from skunlearn._sklearn_compat import fit_context
+from skunlearn._statistics._expanded import ExpandedMoments, ExpandedRows
+from skunlearn._statistics._tables import NumberTable
 from skunlearn.base import Request, UnlearnerTags
 
 
@@ -36,8 +41,9 @@ class StandardScaler(ExactUnlearnerMixin, preprocessing.StandardScaler):
         Means.
     var_ : ndarray of shape (n_features,) or None
         Variances.
-    n_samples_seen_ : int or float
-        Number of rows, or the sum of their weights.
+    n_samples_seen_ : int, float or ndarray of shape (n_features,)
+        Number of rows with a value, or the sum of their weights; by feature where missing values
+        make them differ.
     resolution_ : ndarray of shape (n_features + 1,), int
         The grid.
     guarantee_ : Guarantee
@@ -57,8 +63,8 @@ class StandardScaler(ExactUnlearnerMixin, preprocessing.StandardScaler):
     -----
     The guarantee is exact: equal, bit for bit, to a fit on the rows that remain, on the same
     grid. A feature is constant when its exact variance on the grid is 0; scikit-learn also takes
-    tiny variances beside large means for rounding errors. Missing values are refused: impute
-    them first.
+    tiny variances beside large means for rounding errors. Missing values (NaN) are left out of
+    the statistics and stay missing in the output, as in scikit-learn.
 
     Examples
     --------
@@ -85,11 +91,6 @@ class StandardScaler(ExactUnlearnerMixin, preprocessing.StandardScaler):
         super().__init__(copy=copy, with_mean=with_mean, with_std=with_std)
         self.track_rows = track_rows
         self.resolution = resolution
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = False
-        return tags
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
@@ -125,30 +126,60 @@ class StandardScaler(ExactUnlearnerMixin, preprocessing.StandardScaler):
 
     def _check_rows(self, request, reset):
         X = check_X(
-            self, request, reset, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32]
+            self,
+            request,
+            reset,
+            accept_sparse=["csr", "csc"],
+            dtype=[np.float64, np.float32],
+            ensure_all_finite="allow-nan",
         )
         if sparse.issparse(X) and self.with_mean:
             raise ValueError(
                 "Cannot center sparse matrices: pass `with_mean=False` instead. See docstring for "
                 "motivation and alternatives."
             )
-        return plain_rows(X, request), {"sparse": sparse.issparse(X)}
+        rows = plain_rows(X, request)
+        block = number_block(rows.X)
+        rows = dataclasses.replace(rows, X=np.zeros((len(rows), 0)), content=(rows.X,), raw=True)
+        return ExpandedRows([block], rows), {"sparse": sparse.issparse(X)}
 
     def _derive(self, moments, info):
+        if isinstance(moments, ExpandedMoments):
+            table = NumberTable.of_block(moments, 0, np.dtype(np.float64))
+            return self._derive_table(table, info)
         pooled = moments.pooled
-        variance = pooled.variance if self.with_std else None
+        weight, rows = pooled.weight, pooled.n_rows
+        seen = rows if weight == rows or not (self.with_mean or self.with_std) else weight
+        return self._attributes_of(pooled.mean[: pooled.n_features], pooled.variance, seen, info)
+
+    def _derive_table(self, table, info):
+        if not table.moments.pooled.weight > 0:
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+        weight, mean, variance = table.statistics()
+        pooled, present = table.moments.pooled, table.n_present()
+        counted = pooled.weight == pooled.n_rows or not (self.with_mean or self.with_std)
+        seen = present if counted else weight
+        seen = seen[0] if len(seen) and (seen == seen[0]).all() else seen
+        seen = int(seen) if counted and np.ndim(seen) == 0 else seen
+        return self._attributes_of(mean, variance, seen, info)
+
+    def _attributes_of(self, mean, variance, seen, info):
         no_mean = not self.with_std and (not self.with_mean or info.get("sparse"))
-        weight = pooled.weight
-        unweighted = weight == pooled.n_rows or not (self.with_mean or self.with_std)
+        scale = np.sqrt(np.where(variance == 0, 1.0, variance))
         return {
-            "mean_": None if no_mean else pooled.mean[: pooled.n_features].copy(),
-            "var_": variance,
-            "scale_": np.sqrt(np.where(variance > 0, variance, 1.0)) if self.with_std else None,
-            "n_samples_seen_": pooled.n_rows if unweighted else weight,
+            "mean_": None if no_mean else mean.copy(),
+            "var_": variance if self.with_std else None,
+            "scale_": scale if self.with_std else None,
+            "n_samples_seen_": seen,
         }
 
     def _push(self, attributes, moments):
-        d = moments.pooled.n_features
+        return moments.affine(*self._map(attributes, moments.pooled.n_features))
+
+    def _push_table(self, attributes, table):
+        return table.scaled(*self._map(attributes, table.n_columns))
+
+    def _map(self, attributes, d):
         scale = 1.0 / attributes["scale_"] if self.with_std else np.ones(d)
         shift = -attributes["mean_"] * scale if self.with_mean else np.zeros(d)
-        return moments.affine(scale, shift)
+        return scale, shift

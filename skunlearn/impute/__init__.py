@@ -1,0 +1,5 @@
+"""Imputing that can forget rows."""
+
+from skunlearn.impute._simple import SimpleImputer
+
+__all__ = ["SimpleImputer"]
