@@ -218,7 +218,8 @@ def check_equals_scikit_learn(name, estimator):
 
 def _numbers_apart(ours, theirs, rtol=1e-6):
     """List what scikit-learn's model has in another shape, or other numbers, or what we lack."""
-    theirs = {k: v for k, v in theirs.items() if not k.endswith("resolution_")}
+    theirs = {k: v for k, v in _flat(theirs) if not k.endswith("resolution_")}
+    ours = dict(_flat(ours))
     found = [f"{key} is missing" for key in theirs.keys() - ours.keys()]
     for key in theirs.keys() & ours.keys():
         one, other = np.asarray(ours[key]), np.asarray(theirs[key])
@@ -229,6 +230,20 @@ def _numbers_apart(ours, theirs, rtol=1e-6):
             if not np.allclose(one, other, rtol=rtol, atol=atol, equal_nan=True):
                 found.append(f"{key} differs by more than {rtol}")
     return found
+
+
+def _flat(values, where=""):
+    """Yield what lists, tuples, dictionaries and estimators hold, by name."""
+    for key, value in values.items():
+        name = f"{where}{key}"
+        if isinstance(value, list | tuple):
+            yield from _flat(dict(enumerate(value)), f"{name}.")
+        elif isinstance(value, dict):
+            yield from _flat(value, f"{name}.")
+        elif hasattr(value, "get_params") and not isinstance(value, type):
+            yield from _flat(learned_attributes(value), f"{name}.")
+        elif not isinstance(value, slice):
+            yield name, value
 
 
 @applies_to("transformer")

@@ -160,6 +160,8 @@ def make_sample(estimator, n=N_ROWS, *, seed=0, text=True, weights=False):
     X = rng.normal(size=(n, N_FEATURES)) * [1.0, 2.0, 0.5, 10.0] + [0.0, 1.0, -3.0, 100.0]
     X[:, :2] += np.array([[0.0, 0.0], [2.0, 1.0], [-1.0, 3.0]])[codes]
     X = X if traits.real else np.abs(X)
+    if get_tags(estimator).input_tags.categorical:
+        X = _categories(n, rng)
     y = None
     if traits.classifier or (traits.supervised and not traits.regressor):
         if traits.classifier and not get_tags(estimator).classifier_tags.multi_class:
@@ -170,6 +172,14 @@ def make_sample(estimator, n=N_ROWS, *, seed=0, text=True, weights=False):
     sensitive = rng.choice(["f", "m"], size=n) if traits.needs_sensitive else None
     weight = rng.uniform(0.5, 2.0, size=n) if weights else None
     return Sample(X, y, weight, sensitive)
+
+
+def _categories(n, rng):
+    """Draw whole numbers, no row twice as far as there are enough, no number in two columns."""
+    n_levels = (5, 6, 7, 8)
+    n_different = int(np.prod(n_levels))
+    drawn = rng.permutation(max(n, n_different))[:n] % n_different
+    return np.column_stack(np.unravel_index(drawn, n_levels)) + np.arange(4.0) * 10.0
 
 
 def split(sample, n_forget=11):
@@ -231,7 +241,12 @@ def outputs(model, sample):
     found = {name: getattr(model, name)(sample.X) for name in methods if hasattr(model, name)}
     if hasattr(model, "transform"):
         found["transform"] = model.transform(sample.X, **passed)
-    return found
+    return {name: dense(value) for name, value in found.items()}
+
+
+def dense(values):
+    """Make an array of a sparse matrix."""
+    return values.toarray() if hasattr(values, "toarray") else values
 
 
 # -- assertions ----------------------------------------------------------------------------
