@@ -233,7 +233,7 @@ class Chain:
         minimum = 1 if reset else 0
         if self.target == "class":
             labels = column_or_1d(y, warn=True)
-            if len(labels):
+            if reset:  # other labels than those of fit are never found
                 check_classification_targets(labels)
             Y, y_ndim = None, 1
         else:

@@ -12,6 +12,7 @@ import hashlib
 import numpy as np
 from scipy import sparse
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import PolynomialFeatures
 from sklearn.utils import get_tags
 
 from skunlearn._sklearn_compat import num_samples
@@ -190,6 +191,8 @@ def is_plain_twin(step):
 
 
 def is_stateless(step):
+    if isinstance(step, PolynomialFeatures):  # its fit looks at the number of columns alone
+        return True
     derived = hasattr(step, "_derive") or hasattr(step, "_derive_table")
     return not derived and not get_tags(step).requires_fit
 

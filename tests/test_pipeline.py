@@ -13,18 +13,36 @@ import pandas as pd
 import pytest
 import sklearn
 from scipy import sparse
-from sklearn import decomposition, linear_model, naive_bayes, pipeline, preprocessing
+from sklearn import (
+    decomposition,
+    discriminant_analysis,
+    feature_selection,
+    linear_model,
+    naive_bayes,
+    pipeline,
+    preprocessing,
+)
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, QuantileTransformer
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    PolynomialFeatures,
+    QuantileTransformer,
+)
 
 import skunlearn
 from skunlearn._steps import flat_steps
 from skunlearn.decomposition import PCA
+from skunlearn.discriminant_analysis import (
+    LinearDiscriminantAnalysis,
+    QuadraticDiscriminantAnalysis,
+)
 from skunlearn.exceptions import NotLearnedError, UnlearningError
+from skunlearn.feature_selection import SelectKBest, VarianceThreshold
 from skunlearn.linear_model import LinearRegression, Ridge, RidgeClassifier, UnlearnableRidgeCV
 from skunlearn.naive_bayes import GaussianNB
 from skunlearn.pipeline import Pipeline, make_pipeline
@@ -135,6 +153,30 @@ CHAINS = {
             linear_model.Ridge(solver="svd"),
         ),
         DIABETES,
+    ),
+    "polynomial": (
+        lambda: make_pipeline(PolynomialFeatures(), StandardScaler(), Ridge(10.0)),
+        lambda: pipeline.make_pipeline(
+            PolynomialFeatures(), preprocessing.StandardScaler(), linear_model.Ridge(10.0)
+        ),
+        DIABETES,
+    ),
+    "selected_discriminant": (
+        lambda: make_pipeline(SelectKBest(k=6), StandardScaler(), LinearDiscriminantAnalysis()),
+        lambda: pipeline.make_pipeline(
+            feature_selection.SelectKBest(k=6),
+            preprocessing.StandardScaler(),
+            discriminant_analysis.LinearDiscriminantAnalysis(),
+        ),
+        CANCER,
+    ),
+    "varied_quadratic": (
+        lambda: make_pipeline(VarianceThreshold(0.01), QuadraticDiscriminantAnalysis()),
+        lambda: pipeline.make_pipeline(
+            feature_selection.VarianceThreshold(0.01),
+            discriminant_analysis.QuadraticDiscriminantAnalysis(),
+        ),
+        CANCER,
     ),
     "transformer": (
         lambda: make_pipeline(StandardScaler(), PCA(3)),

@@ -32,7 +32,7 @@ class Doubt:
     mean, of_mean, of_variance : ndarray of shape (d,)
         Means, and errors of means and variances.
     constant : ndarray of shape (d,), bool
-        Where the variance is no larger than its error.
+        Where there is no variance but that of the error of the mean.
     """
 
     n: int
@@ -43,11 +43,12 @@ class Doubt:
 
     @classmethod
     def of(cls, n, mean, variance, shown):
-        """Estimate what float64 sums of n terms leave open; `shown` is the variance as printed."""
-        grows = 8 * np.sqrt(n) * _UNIT
+        """Bound what float64 sums of n terms leave open; `shown` is the variance as printed."""
+        grows = (n / 2 + 8) * _UNIT  # sums of equal terms do come close to it
         of_mean = grows * (np.abs(mean) + np.sqrt(variance))
         of_variance = grows * shown + of_mean**2
-        return cls(n, mean, of_mean, of_variance, variance <= of_variance)
+        constant = (variance <= of_mean**2) & (of_variance <= 2 * of_mean**2)
+        return cls(n, mean, of_mean, of_variance, constant)
 
     def take(self, index):
         """Return the doubts of some columns; a new one (-1) holds nothing, without a doubt."""
@@ -85,13 +86,27 @@ class _Rounded:
 
 
 class RoundedDiagonal(_Rounded, ExactDiagonal):
-    """Weight, sums and sums of squares from rounded means and variances."""
+    """Weight, sums and sums of squares from rounded means and variances.
 
-    __slots__ = ("doubts",)
+    `floor` is a variance beside which doubts may be judged: one that is added anyway.
+    """
+
+    __slots__ = ("doubts", "floor")
 
     def __init__(self, exponents, n_features, n_rows, limbs):
         super().__init__(exponents, n_features, n_rows, limbs)
-        self.doubts = ()
+        self.doubts, self.floor = (), 0.0
+
+    def above(self, floor):
+        """Return the same sums with another floor."""
+        out = type(self)(self.exponents, self.n_features, self.n_rows, self.limbs)
+        out.floor = floor
+        return out._with(self.doubts)
+
+    def __add__(self, other):
+        out = super().__add__(other)
+        out.floor = max(self.floor, other.floor)
+        return out
 
     @classmethod
     def from_moments(cls, n, mean, variance, shown, exponents):
@@ -110,7 +125,7 @@ class RoundedDiagonal(_Rounded, ExactDiagonal):
         columns = zip(
             mean.tolist(),
             np.where(doubt.constant, 0.0, variance).tolist(),
-            (n * doubt.of_mean).tolist(),
+            (2 * _UNIT * n * np.abs(mean)).tolist(),  # float64 adds whole numbers without error
             (n * (doubt.of_variance + 2 * np.abs(mean) * doubt.of_mean)).tolist(),
             exponents.tolist(),
             strict=False,
@@ -136,10 +151,16 @@ class RoundedDiagonal(_Rounded, ExactDiagonal):
             error = error + doubt.n * doubt.of_variance
             error = error + 2 * of_sum * np.abs(doubt.mean - mean) + of_sum**2 / n
             of_mean = of_mean + of_sum / n
-        constant = np.all([doubt.constant for doubt in self.doubts], axis=0)
+        if self.floor:
+            constant = error <= RESOLVED * n * self.floor
+        else:
+            constant = np.all([doubt.constant for doubt in self.doubts], axis=0)
         constant &= np.abs(scatter) <= error
         scatter = np.where(constant | (n == 1), 0.0, scatter)
-        lost = (error > RESOLVED * scatter) | (of_mean > RESOLVED * np.sqrt(np.abs(scatter / n)))
+        if (scatter < -error).any():
+            return super()._settled(scatter, mean)  # refuses it
+        lost = error > RESOLVED * (scatter + n * self.floor)
+        lost |= of_mean > RESOLVED * np.sqrt(np.abs(scatter) / n + self.floor)
         _refuse(np.flatnonzero(lost & (scatter != 0)))
         return scatter
 

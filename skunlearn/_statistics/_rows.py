@@ -50,9 +50,9 @@ def frame_arrays(frame):
 
 
 def _column_array(column):
-    if not isinstance(column.dtype, np.dtype) and hasattr(column, "cat"):
-        labels = np.asarray(column.cat.categories)
-        codes = np.asarray(column.cat.codes)
+    values = getattr(column, "array", column)
+    if hasattr(values, "categories"):  # quicker than what pandas does
+        labels, codes = np.asarray(values.categories), np.asarray(values.codes)
         if len(labels) and (codes >= 0).all():
             return labels[codes]
     return np.asarray(column)
