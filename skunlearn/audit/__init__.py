@@ -1,5 +1,6 @@
-"""Auditing what models have forgotten, and finding the rows of those who ask."""
+"""Requests by data subject, and a record of what was forgotten."""
 
+from skunlearn.audit._ledger import DeletionLedger, LedgerCheck, LedgerHead
 from skunlearn.audit._row_index import RowIndex
 
-__all__ = ["RowIndex"]
+__all__ = ["DeletionLedger", "LedgerCheck", "LedgerHead", "RowIndex"]

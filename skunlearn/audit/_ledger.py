@@ -1,0 +1,502 @@
+"""An append-only record of deletion requests: hash-chained, salted, written before and after."""
+
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from pathlib import Path
+
+import numpy as np
+import sklearn
+from scipy import sparse
+
+from skunlearn import __version__
+from skunlearn._statistics._hashing import as_words
+from skunlearn._statistics._rows import content_blocks
+
+try:
+    import fcntl
+except ImportError:  # no POSIX: one process at a time
+    fcntl = None
+
+SCHEMA = 1
+_START = "0" * 64  # what the first entry follows
+
+
+@dataclasses.dataclass(frozen=True)
+class LedgerHead:
+    """Where a ledger stands: what to have timestamped or signed by somebody else.
+
+    Parameters
+    ----------
+    n_entries : int
+    hash : str
+        SHA-256 of the last entry, which covers all before it.
+
+    Examples
+    --------
+    >>> from skunlearn.audit import LedgerHead
+    >>> str(LedgerHead(0, "00ff"))
+    '0:00ff'
+    """
+
+    n_entries: int
+    hash: str
+
+    def __str__(self):
+        return f"{self.n_entries}:{self.hash}"
+
+    @classmethod
+    def parse(cls, text):
+        """Read what `str` of a head gives."""
+        n_entries, _, digest = str(text).partition(":")
+        if not n_entries.isdigit() or not digest:
+            raise ValueError(f"Got anchor={text!r}, expected a head such as '3:5feceb66…'.")
+        return cls(int(n_entries), digest)
+
+
+@dataclasses.dataclass(frozen=True)
+class LedgerCheck:
+    """Outcome of `DeletionLedger.verify`; true where the chain is whole.
+
+    Parameters
+    ----------
+    n_entries : int
+    n_torn : int
+        Lines that a crash cut short; they are no entries, and break nothing.
+    pending : tuple of str
+        Requests that were begun and of which no outcome is recorded.
+    problem : str or None
+        What is wrong, and where.
+
+    Examples
+    --------
+    >>> from skunlearn.audit import LedgerCheck
+    >>> bool(LedgerCheck(3, 0, (), None))
+    True
+    """
+
+    n_entries: int
+    n_torn: int
+    pending: tuple
+    problem: str | None
+
+    def __bool__(self):
+        return self.problem is None
+
+
+class DeletionLedger:
+    """Append-only record of deletion requests, as JSON lines.
+
+    Each request is written before it is carried out, and its outcome after it, both flushed to the
+    disk; each entry holds the hash of the one before. A request whose outcome is missing was
+    interrupted: it is listed as pending, and the model on disk tells what became of it.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; made if it is not there. Beside it are ``<path>.key``, the secret of the digests,
+        and ``<path>.salts``, a random salt for each request.
+
+    See Also
+    --------
+    skunlearn.audit.RowIndex : From ids of people to rows.
+
+    Notes
+    -----
+    An entry never holds a row. It holds, for each row of a request, a hash under a salt of that
+    request (BLAKE2b, 128 bits), by which `contains` finds the row again; `shred` deletes the salt,
+    and nobody can link the entry to a row any more. Models stand in the ledger as keyed digests of
+    their `state_digest()`, or of nothing where they have none.
+
+    A ledger records a claim: that somebody called `unlearn`. It proves no deletion. And a hash
+    chain alone does not bind whoever keeps it, since they can write all of it anew: have `head()`
+    timestamped or signed by somebody else now and then, and pass it to `verify` as the anchor.
+    Several processes may write to one ledger where there are POSIX locks; elsewhere one at a time.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skunlearn.audit import DeletionLedger
+    >>> from skunlearn.linear_model import Ridge
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = Ridge().fit(X, y)
+    >>> ledger = DeletionLedger(Path(tempfile.mkdtemp()) / "deletions.jsonl")
+    >>> with ledger.recording(model, note="ticket 17"):
+    ...     model = model.unlearn(X[:3], y[:3])
+    >>> [entry["event"] for entry in ledger.entries()]
+    ['request', 'done']
+    >>> bool(ledger.verify()), ledger.contains(0, X[:1], y[:1])
+    (True, [True])
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self._salts = self.path.with_name(self.path.name + ".salts")
+        self._key_path = self.path.with_name(self.path.name + ".key")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self._key_path.exists():
+            _write_durably(self._key_path, secrets.token_hex(32) + "\n", secret=True)
+        self.path.touch()
+
+    def __repr__(self):
+        return f"DeletionLedger({str(self.path)!r})"
+
+    # -- reading ---------------------------------------------------------------------------
+
+    def entries(self):
+        """Read all entries, in order.
+
+        Returns
+        -------
+        list of dict
+        """
+        return [entry for entry in self._lines() if entry is not None]
+
+    def _lines(self):
+        """Yield entries; None for a line that a crash cut short."""
+        with self.path.open(encoding="utf-8") as file:
+            for line in file:
+                try:
+                    entry = json.loads(line)
+                except json.JSONDecodeError:
+                    entry = None
+                yield entry if isinstance(entry, dict) else None
+
+    def head(self):
+        """Tell where the ledger stands.
+
+        Returns
+        -------
+        LedgerHead
+        """
+        return _head_of(self.path.read_bytes())
+
+    def pending(self):
+        """List the requests that were begun and of which no outcome is recorded.
+
+        Returns
+        -------
+        list of dict
+        """
+        found = self.entries()
+        ended = {entry.get("request") for entry in found if entry.get("event") != "request"}
+        return [e for e in found if e.get("event") == "request" and e.get("id") not in ended]
+
+    def verify(self, anchor=None):
+        """Check that no entry was changed, left out or put in between.
+
+        Parameters
+        ----------
+        anchor : LedgerHead or str, default=None
+            A head that was kept elsewhere: the ledger must go on from it. Without one this shows
+            only that the file is consistent with itself.
+
+        Returns
+        -------
+        LedgerCheck
+        """
+        lines = list(self._lines())
+        found = [entry for entry in lines if entry is not None]
+        problem = _first_problem(found)
+        if problem is None and anchor is not None:
+            anchor = anchor if isinstance(anchor, LedgerHead) else LedgerHead.parse(anchor)
+            problem = _anchor_problem(found, anchor)
+        pending = tuple(entry["id"] for entry in self.pending()) if problem is None else ()
+        return LedgerCheck(len(found), len(lines) - len(found), pending, problem)
+
+    def contains(self, n, X, y=None):
+        """Tell whether rows were part of a request.
+
+        Parameters
+        ----------
+        n : int
+            Position of its entry.
+        X, y : array-like
+            Rows, as they were given to `unlearn`.
+
+        Returns
+        -------
+        list of bool
+            By row.
+
+        Raises
+        ------
+        ValueError
+            If the entry is no request, or its salt was shredded.
+        """
+        entry = self.entries()[n]
+        if entry.get("event") != "request":
+            raise ValueError(f"Got entry {n}, which is no request but {entry.get('event')!r}.")
+        salt = self._read_salts().get(entry["id"])
+        if salt is None:
+            raise ValueError(
+                f"The salt of entry {n} was shredded: its rows cannot be told any more."
+            )
+        known = set(entry["rows"])
+        return [digest in known for digest in row_digests(X, y, bytes.fromhex(salt))]
+
+    # -- writing ---------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def recording(self, model, *, note=None, audit=None):
+        """Record every `unlearn` and `replace` of a model inside the `with` block.
+
+        Parameters
+        ----------
+        model : estimator
+            Any object with `unlearn`.
+        note : str, default=None
+            For each entry: a ticket, a legal ground. No personal data.
+        audit : callable, default=None
+            Called with the model after each request; what it returns (a dictionary that JSON can
+            hold) is recorded with the outcome.
+
+        Yields
+        ------
+        model : estimator
+        """
+        names = [name for name in ("unlearn", "replace") if hasattr(model, name)]
+        if "unlearn" not in names:
+            raise ValueError(f"{type(model).__name__} has no unlearn: there is nothing to record.")
+        for name in names:
+            verb = getattr(model, name)
+            vars(model)[name] = self._recorder(model, name, verb, note, audit)
+        try:
+            yield model
+        finally:
+            for name in names:
+                vars(model).pop(name, None)
+
+    def _recorder(self, model, name, verb, note, audit):
+        def recorded(*args, **kwargs):
+            X, y = _rows_of(name, args, kwargs)
+            request = self.begin(model, X, y, verb=name, note=note)
+            # the shadow must not be copied or compared with the model while the verb runs
+            shadow = vars(model).pop(name)
+            try:
+                verb(*args, **kwargs)
+            except BaseException as error:
+                self.end(request, model, event="refused", error=error)
+                raise
+            finally:
+                vars(model)[name] = shadow
+            self.end(request, model, summary=None if audit is None else audit(model))
+            return model
+
+        return recorded
+
+    def begin(self, model, X, y=None, *, verb="unlearn", note=None):
+        """Write that a request is about to be carried out.
+
+        Parameters
+        ----------
+        model : estimator
+        X, y : array-like
+            Rows to forget; only salted hashes of them are written.
+        verb : str, default="unlearn"
+        note : str, default=None
+
+        Returns
+        -------
+        str
+            The id of the request, for `end`.
+        """
+        request, salt = secrets.token_hex(8), secrets.token_bytes(32)
+        rows = row_digests(X, y, salt)
+        _write_durably(
+            self._salts, json.dumps({"id": request, "salt": salt.hex()}) + "\n", secret=True
+        )
+        self._append(
+            {
+                "event": "request",
+                "id": request,
+                "verb": verb,
+                "n_rows": len(rows),
+                "rows": rows,
+                "note": note,
+                "model": type(model).__name__,
+                "before": self._digest(model),
+                "versions": {"skunlearn": __version__, "scikit-learn": sklearn.__version__},
+            }
+        )
+        return request
+
+    def end(self, request, model, *, event="done", error=None, summary=None):
+        """Write the outcome of a request.
+
+        Parameters
+        ----------
+        request : str
+            What `begin` returned.
+        model : estimator
+        event : {"done", "refused"}, default="done"
+        error : BaseException, default=None
+            Why it was refused; its type is recorded, not its text, which may quote rows.
+        summary : dict, default=None
+            Of an audit.
+        """
+        guarantee = getattr(model, "guarantee_", None)
+        self._append(
+            {
+                "event": event,
+                "request": request,
+                "after": self._digest(model),
+                "n_samples_retained": _whole(getattr(model, "n_samples_retained_", None)),
+                "guarantee": None if guarantee is None else dataclasses.asdict(guarantee),
+                "budget_left": getattr(model, "budget_left_", None),
+                "error": None if error is None else type(error).__name__,
+                "audit": summary,
+            }
+        )
+
+    def shred(self, n):
+        """Delete the salt of a request: nobody can link its entry to a row any more.
+
+        Parameters
+        ----------
+        n : int
+            Position of its entry.
+
+        Notes
+        -----
+        The file of salts is written anew without it. What a disk, a backup or a journal keeps of
+        deleted bytes is out of reach.
+        """
+        entry = self.entries()[n]
+        kept = {k: v for k, v in self._read_salts().items() if k != entry.get("id")}
+        text = "".join(json.dumps({"id": k, "salt": v}) + "\n" for k, v in kept.items())
+        fresh = self._salts.with_name(self._salts.name + ".new")
+        fresh.unlink(missing_ok=True)
+        _write_durably(fresh, text, secret=True)
+        os.replace(fresh, self._salts)
+        _sync_folder(self._salts.parent)
+
+    def _read_salts(self):
+        if not self._salts.exists():
+            return {}
+        lines = self._salts.read_text(encoding="utf-8").splitlines()
+        return {entry["id"]: entry["salt"] for entry in map(json.loads, lines)}
+
+    def _digest(self, model):
+        """Keyed digest of the state of a model: plain ones could be compared with guesses."""
+        try:
+            state = model.state_digest()
+        except (AttributeError, ValueError):
+            return None
+        key = bytes.fromhex(self._key_path.read_text(encoding="utf-8").strip())
+        return hmac.new(key, state.encode(), hashlib.sha256).hexdigest()
+
+    def _append(self, content):
+        """Write one entry behind the last one, under a lock, and flush it to the disk."""
+        with self.path.open("r+b") as file:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX)
+            written = file.read()
+            head = _head_of(written)
+            now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+            entry = {"schema": SCHEMA, "n": head.n_entries, "time": now, **content}
+            entry["previous"] = head.hash
+            entry["hash"] = _hash(entry)
+            if written and not written.endswith(b"\n"):  # a crash cut the last line short
+                file.write(b"\n")
+            file.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def row_digests(X, y, salt):
+    """Hashes of rows, as hexadecimal text, under a salt.
+
+    Parameters
+    ----------
+    X, y : array-like
+    salt : bytes of length 32
+
+    Returns
+    -------
+    list of str
+    """
+    blocks = [*content_blocks(X), *content_blocks(y)]
+    words = [as_words(b.toarray() if sparse.issparse(b) else b) for b in blocks]
+    rows = np.ascontiguousarray(np.hstack(words)).astype("<u8")
+    return [hashlib.blake2b(row.tobytes(), key=salt, digest_size=16).hexdigest() for row in rows]
+
+
+def _rows_of(verb, args, kwargs):
+    """Rows that a call of a verb forgets."""
+    if verb == "unlearn":
+        given = dict(zip(("X", "y"), args, strict=False)) | kwargs
+        return given["X"], given.get("y")
+    old = args[0] if args else kwargs["old"]
+    if isinstance(old, dict):
+        return old["X"], old.get("y")
+    return (*old, None)[:2] if isinstance(old, tuple) else (old, None)
+
+
+def _head_of(written):
+    """Head of a ledger from its bytes: the last line that is an entry."""
+    end = len(written)
+    while end > 0:
+        start = written.rfind(b"\n", 0, end - 1) + 1
+        try:
+            entry = json.loads(written[start:end])
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            entry = None
+        if isinstance(entry, dict):
+            return LedgerHead(entry["n"] + 1, entry["hash"])
+        end = start
+    return LedgerHead(0, _START)
+
+
+def _whole(value):
+    return None if value is None else int(value)
+
+
+def _hash(entry):
+    content = {key: value for key, value in entry.items() if key != "hash"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _first_problem(found):
+    previous = _START
+    for n, entry in enumerate(found):
+        if entry.get("hash") != _hash(entry):
+            return f"Entry {n} was changed: its hash does not belong to what it says."
+        if entry.get("n") != n or entry.get("previous") != previous:
+            return f"Entry {n} does not follow the one before it: entries were left out or moved."
+        previous = entry["hash"]
+    return None
+
+
+def _anchor_problem(found, anchor):
+    if anchor.n_entries > len(found):
+        return f"The anchor is of {anchor.n_entries} entries, the ledger has {len(found)}."
+    known = found[anchor.n_entries - 1]["hash"] if anchor.n_entries else _START
+    if not hmac.compare_digest(known, anchor.hash):
+        return f"Entry {anchor.n_entries - 1} is not the one of the anchor: history was rewritten."
+    return None
+
+
+def _write_durably(path, text, secret=False):
+    """Append text to a file, flushed to the disk; one that nobody else reads, if secret."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    with os.fdopen(os.open(path, flags, 0o600 if secret else 0o644), "a", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder):
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
