@@ -714,6 +714,18 @@ def test_columns_without_a_spread_have_a_grid_too(kind):
         np.testing.assert_allclose(np.ldexp(rounded, exponents[:2]), X, rtol=1e-9)
 
 
+@pytest.mark.parametrize("values", [(1e9, 1e9 - 1.3), (1e6, 1e6 + 1e-3), (5.3, 1e8), (0.1, 0.3)])
+def test_a_value_that_most_rows_have_does_not_hide_the_spread(values):
+    x = np.repeat(values, [70, 30])[:, None]
+    exponents = choose_exponents([x], None, "auto")
+    gap = Fraction(values[0]) - Fraction(values[1])
+    moments = ExactDiagonal.of(x, exponents=exponents).moments()
+    np.testing.assert_allclose(moments.variance[0], float(gap * gap * Fraction(21, 100)), rtol=1e-8)
+    # and one far value does not coarsen the grid of a constant
+    poisoned = np.append(np.full(99, values[0]), 1e12)[:, None]
+    assert choose_exponents([poisoned], None, "auto")[0] <= np.log2(values[0]) - 32
+
+
 def test_a_batch_far_below_the_grid_warns_and_exact_refuses():
     X = np.random.default_rng(0).normal(size=(100, 1)) * 1e-12
     first = np.zeros((5, 1))

@@ -202,11 +202,20 @@ def _from_spread(block):
         begin = np.arange(widths.sum()) + np.repeat(starts[some] - firsts, widths)
         gaps = values[begin + np.repeat(half, widths)] - values[begin]
         spread[some] = np.minimum.reduceat(gaps, firsts)
-    spread = np.where(spread > 0, spread, middle)
+    for j in np.flatnonzero((spread == 0) & (counts > 0)):
+        spread[j] = _spread_about_mode(values[starts[j] : starts[j] + counts[j]], middle[j])
     # below the last bit of the typical value there is nothing to resolve
     finest = np.log2(np.maximum(middle, spread)) - 53
     exponents = _floor(np.maximum(np.log2(spread) - _DEPTH, finest))
     return np.where(is_whole(block), np.minimum(exponents, 0), exponents)
+
+
+def _spread_about_mode(column, middle):
+    """Return the spread of sorted values of which half or more are equal: of the others."""
+    distinct, counts = np.unique(column, return_counts=True)
+    mode = distinct[np.argmax(counts)]
+    others = np.abs(column[column != mode] - mode)
+    return min(middle, np.median(others)) if len(others) else middle
 
 
 def is_whole(block):
