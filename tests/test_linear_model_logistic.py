@@ -569,3 +569,30 @@ def test_certified_models_keep_the_contract():
 def test_clone_keeps_the_parameters():
     params = clone(LogisticRegression(**CERTIFIED, removal_budget=2.0)).get_params()
     assert params["epsilon"] == 1.0 and params["removal_budget"] == 2.0
+
+
+@pytest.mark.parametrize("name", ["breast_cancer", "wine"])
+def test_all_rows_of_a_rare_column_can_be_forgotten(name):
+    """What is left of the column's sums is the rounding of the fit, of either sign: no refusal."""
+    X, y = load(name)
+    for seed in range(8):
+        rare = np.random.default_rng(seed).choice(len(y), 5, replace=False)
+        column = np.zeros(len(y))
+        column[rare] = X[rare, 0]
+        wide = np.column_stack([X[:, :2], column])
+        model = LogisticRegression(track_rows=False).fit(wide, y).unlearn(wide[rare], y[rare])
+        kept = np.delete(np.arange(len(y)), rare)
+        assert gradient_norm(model, wide[kept], y[kept]) <= model.residual_bound_
+        with pytest.raises(UnlearningError, match="never learned"):
+            model.unlearn(wide[rare], y[rare])
+
+
+def test_a_balanced_class_can_be_lost_with_the_rows_that_remain():
+    X, y = load("iris")
+    for n in range(3, 15):  # the rounding of the sums of the class has either sign
+        keep = np.r_[0:n, 50:100, 100:150]
+        model = LogisticRegression(class_weight="balanced").fit(X[keep], y[keep])
+        with pytest.raises(UnlearningError, match="Class 0 would have no row left"):
+            model.unlearn(X[:n], y[:n])
+        model.unlearn(X[:n], y[:n], X_retain=X[50:], y_retain=y[50:])
+        np.testing.assert_array_equal(model.classes_, [1, 2])

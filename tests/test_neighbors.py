@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler as PlainScaler
 
 from skunlearn.datasets import fetch_adult
+from skunlearn.decomposition import PCA
 from skunlearn.exceptions import NotLearnedError, UnlearningError
 from skunlearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestCentroid
 from skunlearn.neighbors import _base as base
@@ -437,3 +438,18 @@ def test_contract_of_variants(model, monkeypatch):
     if isinstance(model, NearestCentroid):
         expected["check_refused_where_fit_raises"] = "as many rows as classes: deviations are NaN"
     check_unlearner(model, expected_failed_checks=expected)
+
+
+@pytest.mark.parametrize("options", [{}, {"shrink_threshold": 0.3}, {"priors": "empirical"}])
+def test_centroids_behind_steps_that_mix_columns(options):
+    """A chain whose moments are matrices gives the centroids the variances of each feature."""
+    X, y = load("load_wine")
+    model = make_pipeline(StandardScaler(), PCA(n_components=3), NearestCentroid(**options))
+    model.fit(X, y).unlearn(X[:30], y[:30])
+    Z = model[:-1].transform(X)
+    plain = neighbors.NearestCentroid(**options).fit(Z[30:], y[30:])
+    for name in ("centroids_", "deviations_", "within_class_std_dev_", "class_prior_"):
+        expected = getattr(plain, name)
+        np.testing.assert_allclose(getattr(model[-1], name), expected, rtol=1e-8, atol=1e-10)
+    proba = plain.predict_proba(Z)
+    np.testing.assert_allclose(model.predict_proba(X), proba, rtol=1e-8, atol=1e-12)

@@ -131,7 +131,7 @@ class Anchor:
         return self._combined(rows, 1)
 
     def _combined(self, rows, sign):
-        parts = dict(self.parts)
+        parts, n_moved = dict(self.parts), self.n_moved + len(rows)
         for key, positions in rows.parts():
             if not len(positions):
                 continue
@@ -147,14 +147,16 @@ class Anchor:
                     (part.gram, gram),
                 )
             ]
-            if (_diagonal(totals[2]) < 0).any():
+            ever = part.ever if sign < 0 else _add(part.ever, _diagonal(gram), 1)
+            # without its last rows a column is 0 up to the rounding of the sums of the fit
+            slack = 2.0**-53 * (4096 + self.n_chunks + n_moved) * ever.astype(np.float64)
+            if (_diagonal(totals[2]) < -slack).any():
                 raise UnlearningError(
                     "A sum of squares would be negative: rows were removed that this model never "
                     "learned. With track_rows=True such a request is refused by name."
                 )
-            ever = part.ever if sign < 0 else _add(part.ever, _diagonal(gram), 1)
             parts[key] = Part(part.theta, *totals, ever)
-        return dataclasses.replace(self, parts=parts, n_moved=self.n_moved + len(rows))
+        return dataclasses.replace(self, parts=parts, n_moved=n_moved)
 
     def model(self, C, **options):
         """Return the objective that the anchor models: an `AnchoredModel`."""

@@ -150,12 +150,12 @@ class NearestCentroid(ExactUnlearnerMixin, neighbors.NearestCentroid):
                 f"The number of classes has to be greater than one; got {len(classes)} class"
             )
         d, pooled = moments.pooled.n_features, moments.pooled
-        if not pooled.scatter[:d].any():
+        if not _squares(pooled).any():
             raise ValueError("All features have zero variance. Division by zero.")
         parts = [by_class[label] for label in classes.tolist()]
         counts = np.array([part.n_rows for part in parts], dtype=np.float64)
         means = np.array([part.mean[:d] for part in parts])
-        within = sum(part.scatter[:d] for part in parts)
+        within = sum(_squares(part) for part in parts)
         with np.errstate(divide="ignore", invalid="ignore"):  # as many classes as rows
             deviation = np.sqrt(within / (counts.sum() - len(classes)))
         return {
@@ -196,3 +196,9 @@ class NearestCentroid(ExactUnlearnerMixin, neighbors.NearestCentroid):
         sign = np.sign(standardised)
         standardised = np.clip(np.abs(standardised) - self.shrink_threshold, 0, None) * sign
         return {"centroids_": centre + scale * standardised, "deviations_": standardised}
+
+
+def _squares(part):
+    """Take the sums of squares of each feature, from moments that may have products too."""
+    squares = part.scatter if part.scatter.ndim == 1 else np.diagonal(part.scatter)
+    return squares[: part.n_features]
