@@ -332,7 +332,8 @@ def _check_leaf(leaf, first, last):
     derives = any(hasattr(step, name) for name in ("_derive", "_derive_table", "_fit_anchored"))
     pushes = hasattr(step, "_push") or hasattr(step, "_push_table")
     if not hasattr(step, "_derive_branches") and not (derives and (last or pushes)):
-        twin = f": use that of {TWINS[type(step).__name__]}" if is_plain_twin(step) else ""
+        room = TWINS[type(step).__name__] if is_plain_twin(step) else None
+        twin = "" if room is None else f": use that of skunlearn.{room}"
         raise NotAChain(f"step {name} is not a function of moments{twin}")
     reason = step._unlearn_refusal()
     if hasattr(step, "_anchor_refusal"):
