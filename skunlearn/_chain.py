@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
 from skunlearn._anchored_chain import AnchoredLedger, Upstream, anchored_ledger
 from skunlearn._reading import as_rows, branches_of, reads_tables, table_of
-from skunlearn._sklearn_compat import check_weights, num_samples
+from skunlearn._sklearn_compat import as_table, check_weights, num_samples
 from skunlearn._statistics._expanded import ExpandedRows, NumberBlock
 from skunlearn._statistics._hashing import label_words
 from skunlearn._statistics._learned import Rows, numeric
@@ -100,10 +100,14 @@ class Chain:
             branch.check()
             for leaf in branch.leaves if branch.columns is not None else []:
                 _check_leaf(leaf, first=False, last=False)
-            forms.append(branch.form(as_rows(X)))
+            forms.append(branch.form(self._table(X)))
             if forms[-1]["levels"] and not branch.encodes and len(self.leaves) > 1:
                 raise NotAChain(f"step {branch.name} puts out categories that are not encoded")
         return forms
+
+    def _table(self, X):
+        """Make a table of what is none, as the first step does."""
+        return as_table(X) if hasattr(self.leaves[0].step, "_branches") else as_rows(X)
 
     def routes(self):
         """Return the paths of the steps, and the names of the parameters that each was given."""
@@ -203,7 +207,7 @@ class Chain:
 
     def _expand(self, request, arrays, reset, info):
         """Read the rows by branches, for an X without columns of its own."""
-        X, n = as_rows(request.X), num_samples(request.X)
+        X, n = self._table(request.X), num_samples(request.X)
         validate_data(self.leaves[0].step, X, reset=reset, skip_check_array=True)
         branches = self.branches
         forms = self.forms if reset else info["forms"]

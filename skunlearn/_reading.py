@@ -56,10 +56,17 @@ class Branch:
 
     def check(self):
         """Refuse steps that need what is not read for them; raises NotAChain."""
+        behind = None
         for i, leaf in enumerate(self.leaves):
             step = leaf.step
             if hasattr(step, "_derive_branches"):
                 raise NotAChain(f"step {leaf.path} ({type(step).__name__}) is behind another step")
+            if behind is not None and getattr(step, "_reads_tables", False):
+                raise NotAChain(
+                    f"step {leaf.path} ({type(step).__name__}) is behind {behind}, which puts out "
+                    "numbers without gaps"
+                )
+            behind = behind if hasattr(step, "_push_table") else leaf.path
             if i and getattr(step, "_reads_multisets", lambda: False)():
                 raise NotAChain(
                     f"step {leaf.path} ({type(step).__name__}) takes the median or most frequent "

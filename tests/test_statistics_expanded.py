@@ -315,3 +315,26 @@ def test_expanded_rows_are_stored_sparse_when_they_are_many(monkeypatch):
         dense.minus(request(frame[:9])).digest()
         == learn(frame[9:], "gram", dense.exponents).digest()
     )
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_weighted_statistics_of_what_is_present(offset):
+    frame = table()
+    values = frame[["a", "b"]].to_numpy()
+    weights = np.exp(np.nan_to_num(values[:, 0]))  # the weighted mean is far from the plain one
+    rows = read(frame.assign(a=frame.a + offset, b=frame.b + offset), ["a", "b"], [])
+    rows.row.__dict__["weights"] = weights
+    learned = rows.learned(kind="gram", resolution="auto")
+    numbers = NumberTable.of_block(learned.moments(), 0, np.dtype(np.float64))
+    present = ~np.isnan(values)
+    share = weights[:, None] * present
+    mean = (share * np.nan_to_num(values)).sum(axis=0) / share.sum(axis=0)
+    variance = (share * np.nan_to_num(values - mean) ** 2).sum(axis=0) / share.sum(axis=0)
+    for scaled, factor, shift in (
+        (numbers, np.ones(2), np.zeros(2)),
+        (numbers.scaled(np.array([2.0, -0.5]), np.array([7.0, 1.0])), [2.0, -0.5], [7.0, 1.0]),
+    ):
+        got = scaled.statistics()
+        assert np.allclose(got[0], share.sum(axis=0), rtol=1e-9)
+        assert np.allclose(got[1], (mean + offset) * factor + shift, rtol=1e-9)
+        assert np.allclose(got[2], variance * np.square(factor), rtol=1e-8)

@@ -21,7 +21,8 @@ from skunlearn.exceptions import NotLearnedError
 
 NUMBER, MISSING, LEVEL = 0, 1, 2
 _DENSE = 2**24  # cells up to which the expanded rows are a dense array
-_SPARSE = 0.25  # share of nonzeros below which more cells are kept sparse
+_WIDE = 200  # columns from which on products of sparse rows cost less
+_SPARSE = 0.25  # share of nonzeros below which rows are kept sparse beyond either
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,7 +170,7 @@ def _side_by_side(parts, n):
         return parts[0]
     width = sum(part.shape[1] for part in parts)
     stored = sum(part.nnz if sparse.issparse(part) else part.size for part in parts)
-    if n * width > _DENSE and stored < _SPARSE * n * width:
+    if (width > _WIDE or n * width > _DENSE) and stored < _SPARSE * n * width:
         return sparse.csr_array(sparse.hstack(parts, format="csr"))
     out = np.zeros((n, width))
     first = 0
@@ -265,8 +266,8 @@ class LearnedTable:
             prints.without(rows.row.fingerprints(self.sums.key))
         what = "a missing value" if slot[1] == MISSING else f"{rows.slots()[slot]!r}"
         raise NotLearnedError(
-            f"Column {slot[2]} has {what} in a row to forget, but in none that was learned; "
-            "nothing was changed. Pass the rows exactly as they were given to fit."
+            f"A row to forget has {what} in a column where no learned row has it; nothing was "
+            "changed. Pass the rows exactly as they were given to fit."
         )
 
     def _trimmed(self):

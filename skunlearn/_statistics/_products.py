@@ -17,6 +17,7 @@ from skunlearn._statistics._threads import map_ranges
 BLOCK = 512  # rows that stay in the cache while they are cut into digits
 CHUNK = 4 * BLOCK  # rows multiplied at once
 GENERAL_ROWS = 1024  # rows at once where digits are known to be below 2**20 in size: 2**50
+SPARSE_ROWS = 4 * GENERAL_ROWS  # without weights digits are at most 2**19 in size: 2**50 too
 _SAFE = 2.0**49  # a sum of squares below this leaves room for FLUSH chunks
 FLUSH = 8
 
@@ -223,15 +224,16 @@ def _sparse_range(accumulator, matrix, scale, rows, weights):
     """Add the rows of a CSR matrix; only its stored entries are touched."""
     if rows is not None:
         matrix = matrix[rows]
-    for first in range(0, matrix.shape[0], GENERAL_ROWS):
-        part = matrix[first : first + GENERAL_ROWS]
+    n_rows = GENERAL_ROWS if weights is not None else SPARSE_ROWS
+    for first in range(0, matrix.shape[0], n_rows):
+        part = matrix[first : first + n_rows]
         values = part.data * scale[part.indices]
         digits = split(values, digits_needed(np.abs(values).max(initial=0.0)))
         shaped = [sparse.csr_array((d, part.indices, part.indptr), part.shape) for d in digits]
         if weights is None:
             left = shaped
         else:
-            repeated = np.repeat(weights[first : first + GENERAL_ROWS], np.diff(part.indptr))
+            repeated = np.repeat(weights[first : first + n_rows], np.diff(part.indptr))
             weight_digits = split(repeated, digits_needed(np.abs(repeated).max(initial=0.0)))
             left = [
                 sparse.csr_array((d, part.indices, part.indptr), part.shape)

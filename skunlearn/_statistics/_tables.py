@@ -72,6 +72,14 @@ class PushedMoments(GroupedMoments):
         maps = {key: compose((matrix, offset), inner) for key, inner in self.maps.items()}
         return PushedMoments(self.base, maps)
 
+    def select(self, columns):
+        """Every row reduced to some columns, given by position."""
+        maps = {
+            key: ((np.diag(matrix) if matrix.ndim == 1 else matrix)[columns], offset[columns])
+            for key, (matrix, offset) in self.maps.items()
+        }
+        return PushedMoments(self.base, maps)
+
     def affine_by_group(self, maps):
         """Rows of each group moved by a map of their own, {group: (matrix, offset)}."""
         inner = {key: self.maps.get(key, self.maps.get(None)) for key in maps}

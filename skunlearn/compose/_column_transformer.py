@@ -91,8 +91,9 @@ class ColumnTransformer(TableUnlearnerMixin, compose.ColumnTransformer):
     A transformer that is not a function of exact sums or counts (a `QuantileTransformer`, or
     scikit-learn's own classes) leaves a plain ColumnTransformer that cannot forget: `unlearn` is
     not there then, and says why. The exact sums hold a product for each pair of expanded columns,
-    levels among them, as soon as a transformer or a model behind needs covariances; thousands of
-    levels are refused with their size in bytes (use `min_frequency` in a step before, or hashing).
+    levels among them, as soon as a transformer or a model behind needs covariances; tens of
+    thousands of levels are refused with the memory that they would take (put rare levels together
+    before, or hash them).
 
     Examples
     --------
@@ -334,8 +335,8 @@ class ColumnTransformer(TableUnlearnerMixin, compose.ColumnTransformer):
             (name, step if isinstance(step, str) else clone(fitted[name]), columns)
             for name, step, columns in self.transformers
         ]
-        if not isinstance(self.remainder, str) and "remainder" in fitted:
-            plain.remainder = clone(fitted["remainder"])
+        plain.remainder = _unfitted_plain(self.remainder)
+        plain._remainder = ("remainder", plain.remainder, self._remainder[2])
         return plain
 
 

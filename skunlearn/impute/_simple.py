@@ -67,9 +67,11 @@ class SimpleImputer(TableUnlearnerMixin, impute.SimpleImputer):
     -----
     The guarantee is exact: equal, bit for bit, to a fit on the rows that remain, on the same grid.
     A column that loses its last value ends as in the refit: left out, unless
-    `keep_empty_features` is set. The cost of a request depends on its own rows and on the number
-    of columns; for the strategies "median" and "most_frequent" on numbers also on the number of
-    distinct values, which are kept.
+    `keep_empty_features` is set. With "constant" on sparse rows a column is empty where every
+    value is missing; scikit-learn takes one without stored values for empty too.
+
+    The cost of a request depends on its own rows and on the number of columns; for the strategies
+    "median" and "most_frequent" on numbers also on the number of distinct values, which are kept.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import functools
+import inspect
 import warnings
 
 import numpy as np
@@ -238,9 +239,12 @@ def outputs(model, sample):
     given = sample.keywords()
     passed = {k: v for k, v in given.items() if k == "sensitive_features"}
     methods = ("predict", "predict_proba", "decision_function")
-    found = {name: getattr(model, name)(sample.X) for name in methods if hasattr(model, name)}
-    if hasattr(model, "transform"):
-        found["transform"] = model.transform(sample.X, **passed)
+    found = {}
+    for name in (*methods, "transform"):
+        if hasattr(model, name):
+            method = getattr(model, name)
+            takes = passed.keys() & inspect.signature(method).parameters
+            found[name] = method(sample.X, **{k: passed[k] for k in takes})
     return {name: dense(value) for name, value in found.items()}
 
 
