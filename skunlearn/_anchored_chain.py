@@ -87,6 +87,16 @@ class Coordinates:
         """
         return {key: self._map(*map_, expanded) for key, map_ in pushed.maps.items()}
 
+    def size(self, pushed, expanded=None):
+        """Largest number that the steps add up to one of a row, at most: what rounding goes by."""
+        center = self.center if expanded is None else expanded.offsets
+        parts = []
+        for matrix, offset in pushed.maps.values():
+            matrix, far = np.abs(matrix), np.abs(center)
+            terms = matrix * far if matrix.ndim == 1 else matrix @ far
+            parts.append((terms + np.abs(offset)).max(initial=0.0))
+        return float(max(parts))
+
     def _map(self, matrix, offset, expanded):
         if expanded is None:
             shift = (matrix * self.center) if matrix.ndim == 1 else matrix @ self.center

@@ -301,7 +301,8 @@ class Chain:
     def bounds(self, ledger, info):
         """Bounds of an anchored model: on its gradient, and on the distance to the optimum."""
         upstream = self.upstream(ledger.learned, info)
-        return self.leaves[-1].step._bounds_behind(*ledger.behind(upstream))
+        size = ledger.coordinates.size(upstream.pushed, upstream.expanded)
+        return self.leaves[-1].step._bounds_behind(*ledger.behind(upstream), size)
 
     def record_names(self, request):
         """Let every step note the width and the names of its input, from two transformed rows."""

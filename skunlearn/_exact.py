@@ -98,15 +98,15 @@ class ExactUnlearnerMixin(UnlearnerMixin):
                 raise UnlearningError(
                     f"{type(self).__name__} takes no {part}: leave it out of the request."
                 )
-        rows, _ = self._check_rows(forget, reset=False)
-        if len(rows) == 0 and learn is None:
+        if len(forget) == 0 and learn is None:
             return None
+        rows = self._check_rows(forget, reset=False)[0] if len(forget) else None
         learned, info, more = self._learned, self._info, None
         if learn is not None:
             more, new_info = self._check_rows(learn, reset=False)
             info = self._merge_info(new_info)
         try:
-            learned = learned.minus(rows)
+            learned = learned if rows is None else learned.minus(rows)
             learned = learned if more is None else learned.plus(more, exact=keeps_every_bit(self))
             if learned.n_rows == 0:
                 raise UnlearningError(

@@ -305,13 +305,13 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
     def _prepare_chain(self, forget, learn):
         self._check_witness()
         chain = self._chain()
-        rows, _ = chain.rows(forget, reset=False, info=self._info)
         more, info = None, self._info
+        rows = chain.rows(forget, reset=False, info=info)[0] if len(forget) else None
         if learn is not None:
             more, new = chain.rows(learn, reset=False, info=info)
             info = merged_info(info, new)
         try:
-            learned = self._ledger.minus(rows)
+            learned = self._ledger if rows is None else self._ledger.minus(rows)
             learned = learned if more is None else learned.plus(more, keeps_every_bit(self))
             if learned.n_rows == 0:
                 raise UnlearningError(LAST_ROWS)

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from scipy.special import expit, log_softmax
 from sklearn import linear_model
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
 from skunlearn.compose import ColumnTransformer
 from skunlearn.decomposition import PCA
 from skunlearn.exceptions import NotLearnedError, UnlearningError
+from skunlearn.feature_selection import SelectKBest, SelectPercentile, VarianceThreshold
 from skunlearn.feature_unlearning import GaussianBarycenter
 from skunlearn.impute import SimpleImputer
 from skunlearn.linear_model import LogisticRegression
@@ -37,7 +39,7 @@ def true_gradient(model, X, y, C=1.0, sample_weight=None, **transform):
     weight = np.ones(len(Z)) if sample_weight is None else sample_weight
     gradient = C * Z1.T @ (error * weight[:, None])
     gradient[:-1] += W[:-1]
-    return float(np.linalg.norm(gradient))
+    return float(np.linalg.norm(gradient if last.fit_intercept else gradient[:-1]))
 
 
 def mixed_table(n=400, seed=0):
@@ -98,6 +100,20 @@ def test_bound_holds_for_targeted_requests(data, target):
         model.unlearn(X[part], y[part])
         gone[part] = True
         assert true_gradient(model, X[~gone], y[~gone], C=10.0) <= model.residual_bound_
+
+
+@pytest.mark.parametrize("offset", [1e5, 1e7])
+def test_bound_allows_for_columns_far_from_zero(offset):
+    rng = np.random.default_rng(0)
+    for C in (0.01, 1.0):
+        X = rng.normal(size=(200, 3))
+        y = (X[:, 0] + rng.normal(size=200) > 0).astype(int)
+        X += offset
+        steps = StandardScaler(), StandardScaler(), LogisticRegression(C=C, fit_intercept=C > 0.1)
+        model = make_pipeline(*steps).fit(X, y)
+        assert true_gradient(model, X, y, C=C) <= model.residual_bound_ < 1e-3
+        model.unlearn(X[:1], y[:1])
+        assert true_gradient(model, X[1:], y[1:], C=C) <= model.residual_bound_
 
 
 def test_naive_steps_are_worse_than_nothing_and_the_chain_is_not():
@@ -270,3 +286,30 @@ def test_pickle_and_serving():
     assert not hasattr(plain[-1], "_learned")
     with pytest.raises(UnlearningError, match="step of a pipeline"):
         model[-1].unlearn(np.zeros((1, model[-1].coef_.shape[1])), ["yes"])
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [SelectKBest(k=5)],
+        [StandardScaler(), SelectKBest(k=5)],
+        [SelectPercentile(percentile=40), StandardScaler()],
+        [VarianceThreshold(), PCA(n_components=4), SelectKBest(k=3)],
+    ],
+    ids=lambda steps: "-".join(type(step).__name__ for step in steps),
+)
+@pytest.mark.parametrize("data", ["breast cancer", "wine"])
+def test_columns_are_selected_in_between(data, steps):
+    """The selection is derived anew, and the bound covers what the model makes of it."""
+    X, y = TABLES[data]()
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    steps = [clone(step) for step in steps]
+    model = make_pipeline(*steps, LogisticRegression()).fit(X, y)
+    assert true_gradient(model, X, y) <= model.residual_bound_ < 1e-6
+    model.unlearn(X[:9], y[:9])
+    refit = make_pipeline(*map(clone, steps), LogisticRegression(), resolution=model.resolution_)
+    refit.fit(X[9:], y[9:])
+    np.testing.assert_array_equal(model[:-1].transform(X), refit[:-1].transform(X))
+    assert true_gradient(model, X[9:], y[9:]) <= model.residual_bound_
+    gap = np.linalg.norm(model[-1].coef_ - refit[-1].coef_)
+    assert 1e-12 < gap <= model.distance_bound_ + refit.distance_bound_

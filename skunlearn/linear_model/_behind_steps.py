@@ -96,11 +96,20 @@ class BehindStepsMixin:
             "n_iter_": info["n_iter"],
         }
 
-    def _bounds_behind(self, anchored, info, maps):
-        """Bounds on the gradient, and on the distance to the optimum, of what is published."""
+    def _bounds_behind(self, anchored, info, maps, size):
+        """Bounds on the gradient, and on the distance to the optimum, of what is published.
+
+        `size` is the largest term of a row behind the steps: rows with a large offset are moved
+        by its rounding, which moves each error of a row, below 1, and by 1/4 of it its logit.
+        """
         model = self._anchored_model(anchored, info, maps)
         W = np.column_stack([self.coef_, self.intercept_]).astype(np.float64).T[: model.shape[0]]
-        return model.residual_bound(W), model.distance_bound(W)
+        moved = 8 * 2.0**-53 * size * np.sqrt(model.shape[0])
+        allowance = 0.0
+        for key in anchored.anchor.parts:
+            mass = model.factor(key) * anchored.anchor.weight(key) * np.sqrt(model.shape[1])
+            allowance += mass * moved * (1.0 + model.output_radius(key) * np.linalg.norm(W))
+        return model.residual_bound(W) + allowance, model.distance_bound(W) + allowance
 
     @staticmethod
     def _guarantee_behind(bound, conditions):
