@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
 from skunlearn._anchored_chain import AnchoredLedger, Upstream, anchored_ledger
+from skunlearn._exact import widthless
 from skunlearn._reading import as_rows, branches_of, reads_tables, table_of
 from skunlearn._sklearn_compat import as_table, check_weights, num_samples
 from skunlearn._statistics._expanded import ExpandedRows, NumberBlock
@@ -184,7 +185,7 @@ class Chain:
         new |= {"dtype": X.dtype if X.dtype == np.float32 else np.dtype(np.float64)}
         new |= {"y_ndim": y_ndim, "sparse": sparse.issparse(X)}
         if labels is not None:
-            new["label_dtype"] = labels.dtype
+            new["label_dtype"] = widthless(labels.dtype)
         weights = check_weights(request.sample_weight, X)
         Y = None if labels is not None else Y
         new["chain"] = self.routes()

@@ -82,6 +82,8 @@ class ExactUnlearnerMixin(UnlearnerMixin):
 
     def _attributes(self, learned, info):
         """Everything that is assigned when the model stands on `learned`."""
+        if "label_dtype" in info:
+            info = {**info, "label_dtype": widthless(info["label_dtype"])}
         return {
             **self._derive(learned.moments(), info),
             "_learned": learned,
@@ -261,6 +263,11 @@ def merged_info(info, more):
     return {**info, "label_dtype": np.result_type(old, new)}
 
 
+def widthless(dtype):
+    """Type of labels without the width of a text, which a forgotten label may have set."""
+    return np.dtype("U") if dtype.kind == "U" else dtype
+
+
 def conditions(resolution=None, track_rows=True):
     """Return what a guarantee is conditional on, for `Guarantee.conditional_on`."""
     found = ["constructor parameters (one found by a search was chosen with the forgotten rows)"]
@@ -369,4 +376,5 @@ __all__ = [
     "keeps_every_bit",
     "merged_info",
     "plain_rows",
+    "widthless",
 ]

@@ -359,3 +359,16 @@ def test_search_over_k():
     best = search.fit(X, y).best_estimator_.unlearn(X[:9], y[:9])
     again = clone(best).set_params(resolution=best.resolution_).fit(X[9:], y[9:])
     assert np.array_equal(best.decision_function(X), again.decision_function(X))
+
+
+def test_many_targets_are_refused_in_a_chain_as_by_scikit_learn():
+    X, y, _, _ = real("diabetes")
+    Y = np.column_stack([y, y])
+    message = "y should be a 1d array, got an array of shape"
+    with pytest.raises(ValueError, match=message):
+        feature_selection.SelectKBest(f_regression, k=2).fit(X, Y)
+    with pytest.raises(ValueError, match=message):
+        make_pipeline(SelectKBest(f_regression, k=2), Ridge()).fit(X, Y)
+    one = make_pipeline(SelectKBest(f_regression, k=2), Ridge()).fit(X, Y[:, :1])
+    two = make_pipeline(SelectKBest(f_regression, k=2), Ridge()).fit(X, y)
+    np.testing.assert_array_equal(one[0].scores_, two[0].scores_)

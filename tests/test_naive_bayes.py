@@ -1,5 +1,7 @@
 """Gaussian naive Bayes that forgets, against scikit-learn's refit."""
 
+import pickle
+
 import numpy as np
 import pytest
 from sklearn import datasets, naive_bayes
@@ -7,6 +9,8 @@ from sklearn.base import clone
 
 from skunlearn.exceptions import NotLearnedError, UnlearningError
 from skunlearn.naive_bayes import GaussianNB
+from skunlearn.pipeline import make_pipeline
+from skunlearn.preprocessing import StandardScaler
 
 LEARNED = ("classes_", "class_count_", "class_prior_", "epsilon_", "theta_", "var_")
 
@@ -230,3 +234,14 @@ def test_a_correction_keeps_to_the_declared_classes():
     with pytest.raises(ValueError, match="do not exist in the initial classes"):
         model.replace((X[:1], y[:1]), (X[:1], [2]))
     assert model.class_count_.tolist() == [4.0, 4.0]
+
+
+@pytest.mark.parametrize("steps", [[GaussianNB()], [StandardScaler(), GaussianNB()]])
+def test_the_width_of_a_forgotten_label_goes(steps):
+    X, y = datasets.load_iris(return_X_y=True)
+    labels = np.array(["a", "b", "a label that nobody else has"])[y]
+    model = steps[0] if len(steps) == 1 else make_pipeline(*steps)
+    model.fit(X, labels).unlearn(X[y == 2], labels[y == 2])
+    assert model.predict(X).dtype == "<U1"
+    assert b"nobody" not in pickle.dumps(model)
+    assert model._info["label_dtype"] == np.dtype("U")

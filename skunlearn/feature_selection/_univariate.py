@@ -90,6 +90,10 @@ class UnivariateMixin(ExactSelectorMixin):
 
     def _derive(self, moments, info):
         if self._target == "numeric":
+            n_targets = len(moments.pooled.mean) - moments.pooled.n_features
+            if n_targets > 1:  # of a pipeline whose last step takes them
+                shape = (moments.pooled.n_rows, n_targets)
+                raise ValueError(f"y should be a 1d array, got an array of shape {shape} instead.")
             scores, pvalues = _regression_scores(moments.pooled)
         else:
             scores, pvalues = _class_scores(list(moments.by("class").values()))
