@@ -9,7 +9,7 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 
-from skunlearn.datasets import _adult, fetch_adult
+from skunlearn.datasets import _adult, _base, fetch_adult
 
 TRAIN = b"""39, State-gov, 77516, Bachelors, 13, Never-married, Adm-clerical, Not-in-family, \
 White, Male, 2174, 0, 40, United-States, <=50K
@@ -34,7 +34,7 @@ def origin(monkeypatch):
 
     digests = {name: hashlib.sha256(raw).hexdigest() for name, raw in FILES.items()}
     monkeypatch.setattr(_adult, "_SHA256", digests)
-    monkeypatch.setattr(_adult, "urlopen", urlopen)
+    monkeypatch.setattr(_base, "urlopen", urlopen)
     monkeypatch.delenv("SKUNLEARN_DATA", raising=False)
     return asked
 
@@ -112,7 +112,7 @@ def test_offline(origin, tmp_path, monkeypatch):
     def urlopen(url, timeout):
         raise URLError("no route")
 
-    monkeypatch.setattr(_adult, "urlopen", urlopen)
+    monkeypatch.setattr(_base, "urlopen", urlopen)
     with pytest.raises(OSError, match=r"Cannot download https.*adult\.data .*no route"):
         fetch_adult(data_home=tmp_path, as_frame=False)
 
@@ -143,7 +143,7 @@ def test_failed_write_leaves_nothing(origin, tmp_path, monkeypatch):
     def replace(source, target):
         raise OSError("disk full")
 
-    monkeypatch.setattr(_adult.os, "replace", replace)
+    monkeypatch.setattr(_base.os, "replace", replace)
     with pytest.raises(OSError, match="disk full"):
         fetch_adult(data_home=tmp_path, as_frame=False)
     assert list((tmp_path / "adult").iterdir()) == []

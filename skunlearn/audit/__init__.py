@@ -1,6 +1,21 @@
-"""Requests by data subject, and a record of what was forgotten."""
+"""Requests by data subject, a record of what was forgotten, and audits of the forgetting."""
 
-from skunlearn.audit._ledger import DeletionLedger, LedgerCheck, LedgerHead
+from skunlearn.audit._comparison import UnlearnerComparison
+from skunlearn.audit._ledger import DeletionLedger
+from skunlearn.audit._ledger_entries import LedgerCheck, LedgerHead
+from skunlearn.audit._report import AuditAnswer, AuditFlag, UnlearningAudit
 from skunlearn.audit._row_index import RowIndex
+from skunlearn.audit._unlearning import audit_unlearning, compare_unlearners
 
-__all__ = ["DeletionLedger", "LedgerCheck", "LedgerHead", "RowIndex"]
+__all__ = [
+    "AuditAnswer",
+    "AuditFlag",
+    "DeletionLedger",
+    "LedgerCheck",
+    "LedgerHead",
+    "RowIndex",
+    "UnlearnerComparison",
+    "UnlearningAudit",
+    "audit_unlearning",
+    "compare_unlearners",
+]

@@ -10,13 +10,20 @@ import os
 import secrets
 from pathlib import Path
 
-import numpy as np
 import sklearn
-from scipy import sparse
 
 from skunlearn import __version__
-from skunlearn._statistics._hashing import as_words
-from skunlearn._statistics._rows import content_blocks
+from skunlearn.audit._ledger_entries import (
+    LedgerCheck,
+    LedgerHead,
+    anchor_problem,
+    first_problem,
+    hash_of,
+    head_of,
+    row_digests,
+    sync_folder,
+    write_durably,
+)
 
 try:
     import fcntl
@@ -24,69 +31,6 @@ except ImportError:  # no POSIX: one process at a time
     fcntl = None
 
 SCHEMA = 1
-_START = "0" * 64  # what the first entry follows
-
-
-@dataclasses.dataclass(frozen=True)
-class LedgerHead:
-    """Where a ledger stands: what to have timestamped or signed by somebody else.
-
-    Parameters
-    ----------
-    n_entries : int
-    hash : str
-        SHA-256 of the last entry, which covers all before it.
-
-    Examples
-    --------
-    >>> from skunlearn.audit import LedgerHead
-    >>> str(LedgerHead(0, "00ff"))
-    '0:00ff'
-    """
-
-    n_entries: int
-    hash: str
-
-    def __str__(self):
-        return f"{self.n_entries}:{self.hash}"
-
-    @classmethod
-    def parse(cls, text):
-        """Read what `str` of a head gives."""
-        n_entries, _, digest = str(text).partition(":")
-        if not n_entries.isdigit() or not digest:
-            raise ValueError(f"Got anchor={text!r}, expected a head such as '3:5feceb66…'.")
-        return cls(int(n_entries), digest)
-
-
-@dataclasses.dataclass(frozen=True)
-class LedgerCheck:
-    """Outcome of `DeletionLedger.verify`; true where the chain is whole.
-
-    Parameters
-    ----------
-    n_entries : int
-    n_torn : int
-        Lines that a crash cut short; they are no entries, and break nothing.
-    pending : tuple of str
-        Requests that were begun and of which no outcome is recorded.
-    problem : str or None
-        What is wrong, and where.
-
-    Examples
-    --------
-    >>> from skunlearn.audit import LedgerCheck
-    >>> bool(LedgerCheck(3, 0, (), None))
-    True
-    """
-
-    n_entries: int
-    n_torn: int
-    pending: tuple
-    problem: str | None
-
-    def __bool__(self):
-        return self.problem is None
 
 
 class DeletionLedger:
@@ -142,7 +86,7 @@ class DeletionLedger:
         self._key_path = self.path.with_name(self.path.name + ".key")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if not self._key_path.exists():
-            _write_durably(self._key_path, secrets.token_hex(32) + "\n", secret=True)
+            write_durably(self._key_path, secrets.token_hex(32) + "\n", secret=True)
         self.path.touch()
 
     def __repr__(self):
@@ -176,7 +120,7 @@ class DeletionLedger:
         -------
         LedgerHead
         """
-        return _head_of(self.path.read_bytes())
+        return head_of(self.path.read_bytes())
 
     def pending(self):
         """List the requests that were begun and of which no outcome is recorded.
@@ -204,10 +148,10 @@ class DeletionLedger:
         """
         lines = list(self._lines())
         found = [entry for entry in lines if entry is not None]
-        problem = _first_problem(found)
+        problem = first_problem(found)
         if problem is None and anchor is not None:
             anchor = anchor if isinstance(anchor, LedgerHead) else LedgerHead.parse(anchor)
-            problem = _anchor_problem(found, anchor)
+            problem = anchor_problem(found, anchor)
         pending = tuple(entry["id"] for entry in self.pending()) if problem is None else ()
         return LedgerCheck(len(found), len(lines) - len(found), pending, problem)
 
@@ -310,7 +254,7 @@ class DeletionLedger:
         """
         request, salt = secrets.token_hex(8), secrets.token_bytes(32)
         rows = row_digests(X, y, salt)
-        _write_durably(
+        write_durably(
             self._salts, json.dumps({"id": request, "salt": salt.hex()}) + "\n", secret=True
         )
         self._append(
@@ -374,9 +318,9 @@ class DeletionLedger:
         text = "".join(json.dumps({"id": k, "salt": v}) + "\n" for k, v in kept.items())
         fresh = self._salts.with_name(self._salts.name + ".new")
         fresh.unlink(missing_ok=True)
-        _write_durably(fresh, text, secret=True)
+        write_durably(fresh, text, secret=True)
         os.replace(fresh, self._salts)
-        _sync_folder(self._salts.parent)
+        sync_folder(self._salts.parent)
 
     def _read_salts(self):
         if not self._salts.exists():
@@ -399,34 +343,16 @@ class DeletionLedger:
             if fcntl is not None:
                 fcntl.flock(file, fcntl.LOCK_EX)
             written = file.read()
-            head = _head_of(written)
+            head = head_of(written)
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
             entry = {"schema": SCHEMA, "n": head.n_entries, "time": now, **content}
             entry["previous"] = head.hash
-            entry["hash"] = _hash(entry)
+            entry["hash"] = hash_of(entry)
             if written and not written.endswith(b"\n"):  # a crash cut the last line short
                 file.write(b"\n")
             file.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-
-
-def row_digests(X, y, salt):
-    """Hashes of rows, as hexadecimal text, under a salt.
-
-    Parameters
-    ----------
-    X, y : array-like
-    salt : bytes of length 32
-
-    Returns
-    -------
-    list of str
-    """
-    blocks = [*content_blocks(X), *content_blocks(y)]
-    words = [as_words(b.toarray() if sparse.issparse(b) else b) for b in blocks]
-    rows = np.ascontiguousarray(np.hstack(words)).astype("<u8")
-    return [hashlib.blake2b(row.tobytes(), key=salt, digest_size=16).hexdigest() for row in rows]
 
 
 def _rows_of(verb, args, kwargs):
@@ -440,63 +366,5 @@ def _rows_of(verb, args, kwargs):
     return (*old, None)[:2] if isinstance(old, tuple) else (old, None)
 
 
-def _head_of(written):
-    """Head of a ledger from its bytes: the last line that is an entry."""
-    end = len(written)
-    while end > 0:
-        start = written.rfind(b"\n", 0, end - 1) + 1
-        try:
-            entry = json.loads(written[start:end])
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            entry = None
-        if isinstance(entry, dict):
-            return LedgerHead(entry["n"] + 1, entry["hash"])
-        end = start
-    return LedgerHead(0, _START)
-
-
 def _whole(value):
     return None if value is None else int(value)
-
-
-def _hash(entry):
-    content = {key: value for key, value in entry.items() if key != "hash"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _first_problem(found):
-    previous = _START
-    for n, entry in enumerate(found):
-        if entry.get("hash") != _hash(entry):
-            return f"Entry {n} was changed: its hash does not belong to what it says."
-        if entry.get("n") != n or entry.get("previous") != previous:
-            return f"Entry {n} does not follow the one before it: entries were left out or moved."
-        previous = entry["hash"]
-    return None
-
-
-def _anchor_problem(found, anchor):
-    if anchor.n_entries > len(found):
-        return f"The anchor is of {anchor.n_entries} entries, the ledger has {len(found)}."
-    known = found[anchor.n_entries - 1]["hash"] if anchor.n_entries else _START
-    if not hmac.compare_digest(known, anchor.hash):
-        return f"Entry {anchor.n_entries - 1} is not the one of the anchor: history was rewritten."
-    return None
-
-
-def _write_durably(path, text, secret=False):
-    """Append text to a file, flushed to the disk; one that nobody else reads, if secret."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    with os.fdopen(os.open(path, flags, 0o600 if secret else 0o644), "a", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder):
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,19 +1,19 @@
 """The UCI Adult data: census records of 1994, whether a person earns over 50,000 dollars a year."""
 
 import csv
-import gzip
-import hashlib
-import os
-import tempfile
-import zlib
-from pathlib import Path
-from urllib.request import urlopen
 
-import numpy as np
-from sklearn.utils import Bunch
+from skunlearn.datasets._base import (
+    Source,
+    bunch_of,
+    check_option,
+    columns_of,
+    folder_of,
+    import_pandas,
+    load,
+)
 
 _ORIGIN = "https://archive.ics.uci.edu/ml/machine-learning-databases/adult/"
-_SHA256 = {  # of the raw files
+_SHA256 = {
     "adult.data": "5b00264637dbfec36bdeaab5676b0b309ff9eb788d63554ca0a249491c86603d",
     "adult.test": "a2a9044bc167a35b2361efbabec64e89d69ce82d9790d2980119aac5fd7e9c05",
 }
@@ -23,7 +23,7 @@ _SUBSETS = {
     "all": ("adult.data", "adult.test"),
 }
 _TARGETS = ("<=50K", ">50K")
-_LEVELS = {  # None: a number; declared, so that train and test have the same categories
+_LEVELS = {  # None: an integer; declared, so that train and test have the same categories
     "age": None,
     "workclass": "Federal-gov Local-gov Never-worked Private Self-emp-inc Self-emp-not-inc "
     "State-gov Without-pay",
@@ -47,6 +47,10 @@ _LEVELS = {  # None: a number; declared, so that train and test have the same ca
     "Hungary India Iran Ireland Italy Jamaica Japan Laos Mexico Nicaragua "
     "Outlying-US(Guam-USVI-etc) Peru Philippines Poland Portugal Puerto-Rico Scotland South "
     "Taiwan Thailand Trinadad&Tobago United-States Vietnam Yugoslavia",
+}
+_KINDS = {
+    **{name: int if levels is None else tuple(levels.split()) for name, levels in _LEVELS.items()},
+    "income": _TARGETS,
 }
 _DESCR = """UCI Adult ("Census Income")
 
@@ -133,131 +137,32 @@ def fetch_adult(
     >>> adult.data.shape, adult.sensitive_columns  # doctest: +SKIP
     ((16281, 14), ['sex', 'race'])
     """
-    if subset not in _SUBSETS:
-        raise ValueError(f"Got subset={subset!r}, expected one of {list(_SUBSETS)}.")
-    pd = _import_pandas() if as_frame else None
-    folder = _data_home(data_home) / "adult"
-    paths = [folder / f"{name}.gz" for name in _SUBSETS[subset]]
-    rows = [row for path in paths for row in _parse(_load(path, download_if_missing))]
-    columns = {name: [row[j] for row in rows] for j, name in enumerate([*_LEVELS, "income"])}
-    data, target, frame = _as_arrays(columns) if pd is None else _as_frames(columns, pd)
-    if return_X_y:
-        return data, target
-    return Bunch(
-        data=data,
-        target=target,
-        frame=frame,
-        feature_names=list(_LEVELS),
+    check_option("subset", subset, _SUBSETS)
+    pd = import_pandas("fetch_adult") if as_frame else None
+    folder = folder_of(data_home, "adult")
+    files = {folder / f"{name}.gz": name for name in _SUBSETS[subset]}
+    rows = []
+    for path, name in files.items():
+        rows += _rows(load(path, Source(_ORIGIN + name, _SHA256[name]), download_if_missing))
+    columns = columns_of(rows, _KINDS, missing="?")
+    bunch = bunch_of(
+        columns,
+        _KINDS,
+        list(_LEVELS),
+        "income",
+        pd,
         target_names=list(_TARGETS),
         sensitive_columns=["sex", "race"],
         DESCR=_DESCR,
-        filename=[str(path) for path in paths],
+        filename=[str(path) for path in files],
     )
+    return (bunch.data, bunch.target) if return_X_y else bunch
 
 
-def _import_pandas():
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError(
-            "fetch_adult(as_frame=True) needs pandas: install it (pip install pandas), or pass "
-            "as_frame=False."
-        ) from error
-    return pd
-
-
-def _data_home(data_home):
-    if data_home is None:
-        data_home = os.environ.get("SKUNLEARN_DATA") or "~/skunlearn_data"
-    return Path(data_home).expanduser()
-
-
-def _load(path, download_if_missing):
-    """Return the checked raw bytes of one file, after its download where it is missing."""
-    name = path.name.removesuffix(".gz")
-    if not path.exists():
-        if not download_if_missing:
-            raise FileNotFoundError(
-                f"Found no {path}: pass data_home, set SKUNLEARN_DATA to the folder that holds "
-                "adult/, or pass download_if_missing=True."
-            )
-        raw = _download(_ORIGIN + name)
-        _check(raw, name, _ORIGIN + name)
-        _store(raw, path)
-        return raw
-    try:
-        raw = gzip.decompress(path.read_bytes())
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise OSError(
-            f"Cannot decompress {path} ({error}): delete it to download it again."
-        ) from error
-    _check(raw, name, path)
-    return raw
-
-
-def _download(url):
-    try:
-        with urlopen(url, timeout=60) as response:
-            return response.read()
-    except OSError as error:
-        raise OSError(
-            f"Cannot download {url} ({error}): put the file, compressed with gzip, into adult/ "
-            "under data_home or SKUNLEARN_DATA."
-        ) from error
-
-
-def _check(raw, name, source):
-    digest = hashlib.sha256(raw).hexdigest()
-    if digest != _SHA256[name]:
-        raise OSError(
-            f"Got {source} with SHA-256 {digest}, expected {_SHA256[name]}: the file is damaged "
-            "or another version; if it is a stored copy, delete it to download it again."
-        )
-
-
-def _store(raw, path):
-    """Write beside the target, then rename: no reader ever sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        try:
-            file.write(gzip.compress(raw, mtime=0))
-            file.close()
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
-
-
-def _parse(raw):
-    """Return rows of 15 values: int, str or NaN, and the label without its dot."""
+def _rows(raw):
+    """Return rows of 15 texts, the label without its dot."""
     lines = raw.decode("ascii").splitlines()
     records = csv.reader(
         (line for line in lines if line and not line.startswith("|")), skipinitialspace=True
     )
-    return [
-        [
-            np.nan if value == "?" else int(value) if levels is None else value
-            for value, levels in zip(record[:-1], _LEVELS.values(), strict=True)
-        ]
-        + [record[-1].removesuffix(".")]
-        for record in records
-    ]
-
-
-def _as_arrays(columns):
-    target = np.array(columns.pop("income"))
-    data = np.empty((len(target), len(columns)), dtype=object)
-    for j, values in enumerate(columns.values()):
-        data[:, j] = values
-    return data, target, None
-
-
-def _as_frames(columns, pd):
-    series = {
-        name: pd.Categorical(values, categories=levels.split()) if levels else np.array(values)
-        for (name, values), levels in zip(
-            columns.items(), [*_LEVELS.values(), " ".join(_TARGETS)], strict=True
-        )
-    }
-    frame = pd.DataFrame(series)
-    return frame.drop(columns="income"), frame["income"], frame
+    return [[*record[:-1], record[-1].removesuffix(".")] for record in records]

@@ -26,7 +26,9 @@ def is_frame(X):
 def take(X, columns):
     """Select columns of a frame or an array."""
     columns = list(columns)
-    return X.iloc[:, columns] if hasattr(X, "iloc") else X[:, columns]
+    if hasattr(X, "iloc"):
+        return X.iloc[:, columns]
+    return X if columns == list(range(X.shape[1])) else X[:, columns]  # all of them: no copy
 
 
 def as_table(estimator, X, reset, allow_empty=False):

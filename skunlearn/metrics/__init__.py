@@ -1,12 +1,46 @@
 """Metrics of forgetting: functions on arrays and fitted estimators, importing no other room."""
 
+from skunlearn.metrics._audit_leakage import audit_leakage
+from skunlearn.metrics._distances import distance_correlation, sliced_wasserstein
+from skunlearn.metrics._forgetting import ForgettingEpsilon, forgetting_epsilon, klom
+from skunlearn.metrics._information import mutual_information
 from skunlearn.metrics._leakage import LeakageReport, LeakageResult, leakage_score
+from skunlearn.metrics._leakage_audit import LeakageAudit, ProbeAudit
+from skunlearn.metrics._plot import GroupDistributionDisplay, ParetoDisplay
+from skunlearn.metrics._prediction_gaps import discrimination, ks_distance
+from skunlearn.metrics._rate_distortion import RateDistortion, rate_distortion
 from skunlearn.metrics._refit import RefitDistance, refit_distance
+from skunlearn.metrics._results import DependenceResult
+from skunlearn.metrics._scorers import make_leakage_scorer, make_tradeoff_scorer
+from skunlearn.metrics._select import StrengthSelection, select_strength
+from skunlearn.metrics._utilities import TransportUtilities, transport_utilities
 
 __all__ = [
+    "DependenceResult",
+    "ForgettingEpsilon",
+    "GroupDistributionDisplay",
+    "LeakageAudit",
     "LeakageReport",
     "LeakageResult",
+    "ParetoDisplay",
+    "ProbeAudit",
+    "RateDistortion",
     "RefitDistance",
+    "StrengthSelection",
+    "TransportUtilities",
+    "audit_leakage",
+    "discrimination",
+    "distance_correlation",
+    "forgetting_epsilon",
+    "klom",
+    "ks_distance",
     "leakage_score",
+    "make_leakage_scorer",
+    "make_tradeoff_scorer",
+    "mutual_information",
+    "rate_distortion",
     "refit_distance",
+    "select_strength",
+    "sliced_wasserstein",
+    "transport_utilities",
 ]

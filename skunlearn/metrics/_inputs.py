@@ -117,3 +117,14 @@ def encode(values, task, average):
             f"Only {smallest} rows of {name}: probe and interval are rough.", stacklevel=3
         )
     return z, metric
+
+
+def group_codes(groups, at_least):
+    """Return group codes, refusing fewer than two groups and too few rows of one."""
+    levels, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(levels) < 2:
+        raise ValueError(f"Got the groups {levels.tolist()}, expected at least two.")
+    if sizes.min() < at_least:
+        name = levels[sizes.argmin()].item()
+        raise ValueError(f"Got {sizes.min()} rows of group {name!r}, expected {at_least} or more.")
+    return codes

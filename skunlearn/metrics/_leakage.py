@@ -194,10 +194,11 @@ def leakage_score(
         Target for the transformer's ``fit``.
     fitted_rows : array-like of int or of bool, default=None
         For `X` that is transformed already: the rows its map was fitted on. They are left out.
-    probe : {"linear", "quadratic", "boosting"}, estimator, or list of these, default="boosting"
+    probe : str, estimator, or list of these, default="boosting"
         ``"linear"``: logistic or ridge regression on standardised features. ``"quadratic"``:
         discriminant analysis on whitened features, or ridge on squares and products of the
-        first 30 principal components. ``"boosting"``: histogram gradient boosting. An estimator
+        first 30 principal components. ``"boosting"``: histogram gradient boosting.
+        ``"neighbors"``: the mean of the nearest rows in standardised features. An estimator
         is cloned and gets the data as they are, groups as integers in sorted order.
     task : {"auto", "classification", "regression"}, default="auto"
         Whether `sensitive` is groups (ROC AUC) or continuous (R2); ``"auto"`` asks
@@ -226,6 +227,8 @@ def leakage_score(
 
     See Also
     --------
+    audit_leakage : The same over many splits and probes, with a null that refits the probe.
+    mutual_information : The leak in nats.
     refit_distance : How far an unlearned model is from a refit.
 
     Notes

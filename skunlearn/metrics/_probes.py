@@ -9,10 +9,12 @@ from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -44,30 +46,39 @@ def make_folds(z, metric, rng):
 
 def rotate(X, values, z, y, folds, transformer, pass_sensitive, probes, metric, seed):
     """Predictions of every probe for the third fold."""
-    of_map, of_probe, of_score = folds
-    parts = [take_rows(X, of_probe), take_rows(X, of_score)]
-    if transformer is not None:
-        fitted = clone(transformer)
-        y_map = None if y is None else take_rows(y, of_map)
-        fit = _keywords(fitted.fit, values[of_map], pass_sensitive is not False)
-        try:
-            fitted.fit(take_rows(X, of_map), y_map, **fit)
-        except ValueError as error:
-            if pass_sensitive is False and "sensitive" in str(error):
-                raise ValueError(
-                    f"{error} To hand the values of `sensitive` to the transformer, call "
-                    "leakage_score with pass_sensitive=True."
-                ) from error
-            raise
-        parts = [
-            _transform(fitted, part, values[rows], pass_sensitive is True)
-            for part, rows in zip(parts, (of_probe, of_score), strict=True)
-        ]
-    groups = isinstance(metric, AUC)
-    fitted_probes = [
-        _make_probe(p, parts[0], groups, seed).fit(parts[0], z[of_probe]) for p in probes
+    parts = mapped_parts(X, values, y, folds, transformer, pass_sensitive)
+    return [fit_and_predict(p, parts, z[folds[1]], metric, seed) for p in probes]
+
+
+def mapped_parts(X, values, y, folds, transformer, pass_sensitive):
+    """Rows of the second and third fold, after a map fitted on the first."""
+    of_map, *others = folds
+    parts = [take_rows(X, rows) for rows in others]
+    if transformer is None:
+        return parts
+    fitted = clone(transformer)
+    y_map = None if y is None else take_rows(y, of_map)
+    fit = _keywords(fitted.fit, values[of_map], pass_sensitive is not False)
+    try:
+        fitted.fit(take_rows(X, of_map), y_map, **fit)
+    except ValueError as error:
+        if pass_sensitive is False and "sensitive" in str(error):
+            raise ValueError(
+                f"{error} To hand the sensitive values to the transformer, measure with "
+                "pass_sensitive=True."
+            ) from error
+        raise
+    return [
+        _transform(fitted, part, values[rows], pass_sensitive is True)
+        for part, rows in zip(parts, others, strict=True)
     ]
-    return [_predict(p, parts[1], groups) for p in fitted_probes]
+
+
+def fit_and_predict(probe, parts, z, metric, seed):
+    """Predictions for the second part of a probe fitted on the first."""
+    groups = isinstance(metric, AUC)
+    fitted = make_probe(probe, parts[0], groups, seed).fit(parts[0], z)
+    return _predict(fitted, parts[1], groups)
 
 
 def _keywords(method, values, wanted):
@@ -91,7 +102,7 @@ def probe_name(probe):
     return probe if isinstance(probe, str) else type(probe).__name__
 
 
-def _make_probe(probe, X, groups, seed):
+def make_probe(probe, X, groups, seed):
     """Build the unfitted probe that suits the columns of X and groups or a continuous Z."""
     if not isinstance(probe, str):
         return clone(probe)
@@ -107,17 +118,19 @@ def _make_probe(probe, X, groups, seed):
 
 def _linear(X, groups, seed):
     model = LogisticRegression(max_iter=2000) if groups else RidgeCV(np.logspace(-2, 4, 13))
-    return make_pipeline(*_standardised(X), model)
+    return make_pipeline(*standardised(X), model)
 
 
 def _quadratic(X, groups, seed):
+    if _is_constant(X):  # nothing to whiten
+        return DummyClassifier() if groups else DummyRegressor()
     if groups:
         whiten = PCA(1 - 1e-8, whiten=True, svd_solver="full")
         model = QuadraticDiscriminantAnalysis(solver="eigen", shrinkage=0.1)
-        return make_pipeline(*_standardised(X), whiten, model)
+        return make_pipeline(*standardised(X), whiten, model)
     components = PCA(min(30, *X.shape), svd_solver="full")
     products = make_pipeline(PolynomialFeatures(2, include_bias=False), StandardScaler())
-    return make_pipeline(*_standardised(X), components, products, RidgeCV(np.logspace(-2, 4, 13)))
+    return make_pipeline(*standardised(X), components, products, RidgeCV(np.logspace(-2, 4, 13)))
 
 
 def _boosting(X, groups, seed):
@@ -137,10 +150,22 @@ def _boosting(X, groups, seed):
     return make_pipeline(_encoded(categorical, encoder, FunctionTransformer(_as_float)), model)
 
 
-_PROBES = {"linear": _linear, "quadratic": _quadratic, "boosting": _boosting}
+def _neighbors(X, groups, seed):
+    model = KNeighborsClassifier if groups else KNeighborsRegressor
+    n_neighbors = int(np.clip(np.sqrt(X.shape[0]), 3, 50))
+    return make_pipeline(*standardised(X), model(min(n_neighbors, X.shape[0])))
 
 
-def _standardised(X):
+_PROBES = {
+    "linear": _linear,
+    "quadratic": _quadratic,
+    "boosting": _boosting,
+    "neighbors": _neighbors,
+}
+
+
+def standardised(X):
+    """Return the steps that make standardised numbers of the columns of X."""
     if issparse(X):
         return [StandardScaler(with_mean=False)]
     encoder = OneHotEncoder(
@@ -156,6 +181,14 @@ def _encoded(categorical, encoder, numeric):
     if not categorical:
         return numeric
     return make_column_transformer((encoder, categorical), remainder=numeric)
+
+
+def _is_constant(X):
+    """Whether numeric rows are all alike; rows with missing values count as different."""
+    if _categorical(X):
+        return False
+    X = _as_float(X)
+    return bool(np.all(X[:1] == X))
 
 
 def _categorical(X):
