@@ -60,7 +60,7 @@ def boosted_auc(X, z):
     ("make", "raw", "affine"), [(mixture, 0.8, 0.65), (equal_moments, 0.7, 0.7)]
 )
 def test_boosting_is_near_chance_on_fresh_rows(make, raw, affine):
-    X, z = make(5000)
+    X, z = make(8000)
     fresh, z_fresh = make(8000, seed=1)
     assert boosted_auc(fresh, z_fresh) > raw  # positive controls: raw, and two moments alone
     start = fitted(X, z, max_iter=0)
@@ -92,8 +92,9 @@ def test_gaussian_groups_are_left_at_the_affine_maps():
     X = rng.normal(size=(3000, 3)) * np.where(z == 1, 1, 3)[:, None]
     model, start = fitted(X, z), fitted(X, z, max_iter=0)
     assert not start.flow_
-    assert model.n_iter_ < 20
-    assert start.transport_cost_ <= model.transport_cost_ < 1.02 * start.transport_cost_
+    assert model.n_iter_ < 60 and len(model.flow_) < 8
+    np.testing.assert_allclose(model.transport_cost_, start.transport_cost_, rtol=0.02)
+    np.testing.assert_allclose(start.transport_cost_, 3.0, rtol=0.05)  # three columns of 3 to 1
 
 
 def test_steps_that_follow_noise_are_not_taken():

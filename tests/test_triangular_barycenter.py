@@ -178,7 +178,7 @@ def test_three_groups_become_alike():
         shares = [is_level[g == group].mean() for group in "mfo"]
         assert np.ptp(shares) < 0.08
     assert np.ptp([raw["age"][next(folds(X, z))[1] == group].mean() for group in "mfo"]) > 10
-    assert np.ptp([out["age"][g == group].mean() for group in "mfo"]) < 1.5
+    assert np.ptp([out["age"][g == group].mean() for group in "mfo"]) < 3
 
 
 def test_adult_on_fresh_rows():
@@ -186,7 +186,7 @@ def test_adult_on_fresh_rows():
         data = fetch_adult(as_frame=True, download_if_missing=False)
     except (OSError, ImportError, TypeError) as error:
         pytest.skip(f"Adult is not there ({error})")
-    X = data.data.iloc[:9000].reset_index(drop=True)
+    X = data.data.iloc[:6000].reset_index(drop=True)
     z = X.pop("sex").astype(str).to_numpy()
     (_, _), (b, zb), (c, zc) = folds(X, z)
     assert probe_auc(b, zb, c, zc) > 0.9  # positive control
@@ -198,36 +198,27 @@ def test_adult_on_fresh_rows():
 
 
 def test_strength_replaces_rows_and_is_monotone_in_every_probe():
-    X, z = table(6000)
-    model = TriangularBarycenter(random_state=0)
-    tree, linear, levels = [], [], []
-    full = None
-    for strength in (0.0, 0.25, 0.5, 0.75, 1.0):
+    X, z = table(5000)
+    (a, za), (b, zb), (c, zc) = folds(X, z)
+    model = TriangularBarycenter(random_state=0).fit(a, sensitive_features=za)
+    scores, outs = {"all": [], "age": [], "job": []}, []
+    for strength in (0.0, 0.3, 0.6, 1.0):
         model.set_params(strength=strength)
-        parts = repaired_thirds(model, X, z)
-        tree.append(probe_auc(*parts[0], *parts[1]))
-        linear.append(
-            probe_auc(parts[0][0][["age"]], parts[0][1], parts[1][0][["age"]], parts[1][1])
-        )
-        levels.append(
-            probe_auc(parts[0][0][["job"]], parts[0][1], parts[1][0][["job"]], parts[1][1])
-        )
-        if strength == 0.0:
-            assert same(parts[0][0], list(folds(X, z))[1][0])
-        full = parts
-    for scores in (tree, linear, levels):
-        assert np.diff(scores).max() < 0.02
-        assert scores[0] - scores[-1] > 0.08
-    X1, z1 = list(folds(X, z))[1]
-    half = model.set_params(strength=0.5).transform(X1, sensitive_features=z1)
-    kept, moved = (
-        np.array([(half[c].astype(object) == t[c].astype(object)) | half[c].isna() for c in X])
-        for t in (X1, full[0][0])
-    )
-    assert (kept.all(axis=0) | moved.all(axis=0)).all()
-    more = model.set_params(strength=0.8).transform(X1, sensitive_features=z1)
-    changed = ~kept.all(axis=0)
-    assert same(half[changed], more[changed])  # nested
+        out = [model.transform(x, sensitive_features=g) for x, g in ((b, zb), (c, zc))]
+        outs.append(out[0])
+        for name, found in scores.items():
+            one, two = (o if name == "all" else o[[name]] for o in out)
+            found.append(probe_auc(one, zb, two, zc))
+    for found in scores.values():
+        assert np.diff(found).max() < 0.02
+        assert found[0] - found[-1] > 0.08
+    assert same(outs[0], b)
+    text = [out.astype(object).fillna("gone").astype(str).to_numpy() for out in outs]
+    kept = (text[2] == text[0]).all(axis=1)
+    assert (kept | (text[2] == text[3]).all(axis=1)).all()  # a row goes out whole, of either kind
+    assert 0.3 < kept.mean() < 0.5
+    moved = ~(text[1] == text[0]).all(axis=1)
+    assert (text[2][moved] == text[3][moved]).all()  # nested
 
 
 # -- randomness -----------------------------------------------------------------------------------
@@ -299,20 +290,30 @@ def test_streams_of_a_row_are_independent():
     assert not np.array_equal(Streams(streams.hashes, 8)("strength"), draws[0])
 
 
-def test_fit_transform_is_cross_fitted():
+@pytest.mark.parametrize("options", [{}, {"conditional": "counts", "bins": EDGES}])
+def test_fit_transform_is_cross_fitted(options):
+    folds_of = []
+
+    class Spy(TriangularBarycenter):
+        def _fold_plan(self, rows, codes, some, shared):
+            folds_of.append(some)
+            return super()._fold_plan(rows, codes, some, shared)
+
     X, z = table(900)
-    model = TriangularBarycenter(random_state=0)
+    model = Spy(random_state=0, n_folds=3, **options)
     crossed = model.fit_transform(X, sensitive_features=z)
-    own = model.transform(X, sensitive_features=z)
-    assert not same(crossed, own)
-    assert same(clone(model).fit(X, sensitive_features=z).transform(X, sensitive_features=z), own)
-    # a label that one row alone has: the map of the other folds has never seen it
-    X["town"] = [f"t{i}" for i in range(len(X))]
-    plain = TriangularBarycenter(random_state=0, min_frequency=0.0)
-    crossed = plain.fit_transform(X, sensitive_features=z)
-    assert (crossed["town"].to_numpy() != X["town"].to_numpy()).all()
-    kept = plain.transform(X, sensitive_features=z)["town"].to_numpy() == X["town"].to_numpy()
-    assert kept.mean() > 0.05  # positive control
+    plain = TriangularBarycenter(random_state=0, **options)
+    assert same(model.transform(X, sensitive_features=z),
+                clone(plain).fit(X, sensitive_features=z).transform(X, sensitive_features=z))  # fmt: skip
+    held = [np.setdiff1d(np.arange(900), some) for some in folds_of]
+    assert np.array_equal(np.sort(np.concatenate(held)), np.arange(900))
+    assert len(held) == 3
+    for rest, rows in zip(folds_of, held, strict=True):
+        assert 0.25 < (z[rows] == "f").mean() < 0.45
+        other = clone(plain).fit(X.iloc[rest], sensitive_features=z[rest])
+        out = other.transform(X.iloc[rows], sensitive_features=z[rows])
+        assert same(out, crossed.iloc[rows])
+    assert not same(crossed, model.transform(X, sensitive_features=z))
 
 
 # -- tables ---------------------------------------------------------------------------------------
@@ -410,12 +411,14 @@ def test_weights_are_copies():
         weighted.fit(X, sensitive_features=z, sample_weight=weights)
         copies = TriangularBarycenter(random_state=0, **options)
         copies.fit(X.iloc[many], sensitive_features=z[many])
-        one, other = (m.transform(X, sensitive_features=z) for m in (weighted, copies))
+        one, other, third = (
+            m.transform(X, sensitive_features=z).astype(str)
+            for m in (weighted, copies, clone(weighted).fit(X, sensitive_features=z))
+        )
         np.testing.assert_allclose(weighted.group_weights_, copies.group_weights_)
-        agree = (one.astype(str) == other.astype(str)).drop(columns="pay").to_numpy().mean()
-        plain = clone(weighted).fit(X, sensitive_features=z)
-        differ = plain.transform(X, sensitive_features=z).astype(str) == other.astype(str)
-        assert agree > 0.99 > differ.drop(columns="pay").to_numpy().mean()
+        differ, control = ((o != other).to_numpy().mean() for o in (one, third))
+        assert differ < min(0.01, control / 3)
+        assert options == {} or differ == 0
 
 
 def test_costs_and_order():
@@ -529,7 +532,7 @@ def test_models_forget_by_the_rows_that_remain(conditional):
     model.fit(X, sensitive_features=z)
     before = model.transform(X, sensitive_features=z)
     gone, kept = (X[:50], z[:50]), (X[50:], z[50:])
-    with pytest.raises(UnlearningError, match='X_retain.*choose "counts"'):
+    with pytest.raises(UnlearningError, match=r'X_retain.*choose "counts"'):
         model.unlearn(gone[0], sensitive_features=gone[1])
     assert not model.can_unlearn(gone[0], sensitive_features=gone[1])
     with pytest.raises(UnlearningError, match="349 rows, 0 of them not among the 350"):
@@ -590,7 +593,7 @@ def test_what_is_refused():
             X, sensitive_features=z, sample_weight=np.full(200, 0.5)
         )
     model = fit()
-    with pytest.raises(ValueError, match="group .*'q'.* never seen"):
+    with pytest.raises(ValueError, match=r"group .*'q'.* never seen"):
         model.transform(X, sensitive_features=np.full(200, "q"))
     with pytest.raises(ValueError, match="'age' held numbers at fit"):
         model.transform(X.assign(age="old"), sensitive_features=z)

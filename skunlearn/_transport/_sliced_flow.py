@@ -2,8 +2,8 @@
 
 Rows come in coordinates in which the groups' common covariance is about the identity. Each step
 looks for an axis along which the groups differ, completes it to an orthogonal basis, and moves the
-groups along those of its axes where a map learned on either half of the rows brings the groups of the
-other half together: steps that follow noise are not taken.
+groups along those of its axes where a map learned on either half of the rows brings the groups of
+the other half together: steps that follow noise are not taken.
 """
 
 import numpy as np

@@ -89,13 +89,13 @@ class Findings:
     def is_apart(self, test):
         """Whether the model is told apart from the refits by a test."""
         e = self.evidence
-        if self.equal or not e.can_flag:
+        if self.equal:
             return False
         if not e.deterministic:
             return self.p_values[test] <= e.level + 1e-12
         refit = e.refits[0]
         if test.startswith("distance"):
-            return self.from_reference > e.tolerance
+            return True  # for it is not equal
         side, ours, theirs = TESTS[test], e.model, refit
         if test == "test_score_low":
             worse = ours.loss["test"] - theirs.loss["test"]

@@ -7,9 +7,11 @@ import io
 
 import numpy as np
 
-_STYLE = """
+_PAGE_STYLE = """
 body {font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 60em; margin: 2em auto;
       padding: 0 1em}
+"""
+_STYLE = """
 .audit table {border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1em 0}
 .audit td, .audit th {padding: .2em .7em; border-bottom: 1px solid #ddd; text-align: right}
 .audit td:nth-child(-n+2), .audit th:nth-child(-n+2) {text-align: left}
@@ -72,7 +74,8 @@ def page(audit):
     title = html.escape(f"Audit of unlearning: {audit.estimator}")
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{title}</title></head>\n<body><h1>{title}</h1><p>Written {when}.</p>"
+        f"<title>{title}</title><style>{_PAGE_STYLE}</style></head>\n"
+        f"<body><h1>{title}</h1><p>Written {when}.</p>"
         f"{fragment(audit, _picture(audit))}</body></html>\n"
     )
 

@@ -105,8 +105,9 @@ def audit_unlearning(
     are exchangeable, and the model is the most extreme of k + 1 with probability 1 / (k + 1). Six
     statistics: the mean distance to all other models on forget, retained and test rows; the mean
     loss of the forget rows, on either side; the test score. Each (distances and losses: its
-    logarithm) is taken in standard deviations of the other models'; ranks are those of the largest of the six, stepping down as in Holm's
-    procedure (Westfall and Young). So `level` holds for all verdicts and flags of an audit
+    logarithm) is taken in standard deviations of the other models', and those that are not of the
+    forget rows count three quarters; ranks are those of the largest of the six, stepping down as in
+    Holm's procedure (Westfall and Young). So `level` holds for all verdicts and flags of an audit
     together, and 19 refits suffice, where Holm's own correction of six tests would need 119.
 
     *Distance*: total variation of `predict_proba` averaged over rows; the share of other

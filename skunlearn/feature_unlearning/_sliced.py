@@ -21,7 +21,7 @@ from skunlearn.feature_unlearning._maps import GroupMapsMixin
 from skunlearn.feature_unlearning._refit import RefitUnlearnerMixin
 
 _CHECK_EVERY = 8  # iterations between two looks at the probe
-_IDLE, _PATIENCE = 3, 12  # idle iterations that end a flow, at a probe that fails, or does not
+_IDLE, _PATIENCE = 10, 20  # idle iterations that end a flow, at a probe that fails, or does not
 _KNOTS = 1.5  # knots, by the cube root of the rows: the rate at which bias and noise balance
 
 
@@ -57,8 +57,9 @@ class SlicedBarycenter(GroupMapsMixin, RefitUnlearnerMixin, BaseEstimator):
     validation_fraction : float in [0, 1), default=0.2
         Share of the rows, chosen by a keyed hash, that a first flow is not learned from. A gradient
         boosting is trained to tell the groups on one half of them and scored on the other, every 8
-        iterations; the flow that is kept, learned from all rows, searches as many axes as
-        the first one needed until the probe failed. 0: no such probe.
+        iterations. The flow that is kept is learned from all rows: it ends when it has searched as
+        many axes as the first one needed until the probe failed, and then finds none to use ten
+        times. 0: no such probe; it ends when it finds none to use twenty times.
     min_group_size : int, default=10
         Groups of fewer rows are refused by name. A single group is never small.
     on_missing : {"error", "posterior"}, default="error"
@@ -89,8 +90,8 @@ class SlicedBarycenter(GroupMapsMixin, RefitUnlearnerMixin, BaseEstimator):
     n_iter_ : int
         Axes that were searched.
     validation_scores_ : ndarray of shape (n_checks, 2)
-        Iteration of the first flow, and the AUC of the probe on held-out rows (with more than two groups the mean
-        over the groups of one against the others).
+        Iteration of the first flow, and the AUC of the probe on held-out rows (with more than two
+        groups the mean over the groups of one against the others).
     full_transport_cost_ : float
         E||X - T(X)||^2 over the rows learned, in squared units of X.
     transport_cost_ : float
@@ -292,23 +293,20 @@ class SlicedBarycenter(GroupMapsMixin, RefitUnlearnerMixin, BaseEstimator):
         rng = np.random.default_rng(derive_key(seed, "hold out"))
         held = _held_out(codes, self.validation_fraction, rng)
         probe = GroupProbe(codes[held], weights[held])
-        n_iter, scores = self.max_iter, []
-        if probe.usable and n_iter and X.shape[1]:
-            n_iter, scores = self._n_iter(X, codes, weights, shares, seed, held, probe)
-        levels, done = self._levels(codes, len(shares)), 0
-        steps = []
-        for done, step in self._steps(X, codes, weights, shares, levels, seed, n_iter):
-            if step is not None:
-                steps.append(step)
+        enough, scores = self.max_iter, []
+        if probe.usable and enough and X.shape[1]:
+            enough, scores = self._enough(X, codes, weights, shares, seed, held, probe)
+        levels = self._levels(codes, len(shares))
+        found = list(self._steps(X, codes, weights, shares, levels, seed, enough))
         return {
-            "flow_": steps,
+            "flow_": [step for _, step in found if step is not None],
             "levels_": levels,
-            "n_iter_": max(done, 1),
+            "n_iter_": max(len(found), 1),
             "validation_scores_": np.array(scores, dtype=float).reshape(-1, 2),
         }
 
-    def _n_iter(self, X, codes, weights, shares, seed, held, probe):
-        """How many axes to search: as many as a flow of the other rows needs to fool the probe."""
+    def _enough(self, X, codes, weights, shares, seed, held, probe):
+        """How many axes to search at least: as many as a flow of the other rows needs."""
         own, scores, white, idle = ~held, [(0, probe.score(X[held]))], X[held], 0
         parts = X[own], codes[own], weights[own]
         levels, done = self._levels(codes[own], len(shares)), 0
@@ -320,25 +318,23 @@ class SlicedBarycenter(GroupMapsMixin, RefitUnlearnerMixin, BaseEstimator):
                 scores.append((done, probe.score(white)))
             if scores[-1][1] <= 0.5 + probe.error and idle >= _IDLE:
                 break
-        best = min(scores, key=lambda s: s[1])
-        worse = best[1] < scores[-1][1] - 2 * probe.error  # than before: back to where it was best
-        return (best[0] if worse else done), scores
+        return done, scores
 
     def _levels(self, codes, n_groups):
         smallest = np.bincount(codes, minlength=n_groups).min()
         return knot_levels(max(1, min(self.n_knots, int(_KNOTS * np.cbrt(smallest)))))
 
-    def _steps(self, X, codes, weights, shares, levels, seed, n_iter):
+    def _steps(self, X, codes, weights, shares, levels, seed, enough):
         """Yield the number of axes searched and a step, or None where none was used."""
         rng, idle = np.random.default_rng(derive_key(seed, "flow")), 0
         if len(shares) == 1 or not X.shape[1] or np.bincount(codes).min() < 4:
             return
-        for done in range(1, n_iter + 1):
+        for done in range(1, self.max_iter + 1):
             step = sliced_step(X, codes, weights, shares, levels, self.gain, rng)
             idle = 0 if step[0].shape[1] else idle + 1
             X = apply_step(X, codes, step, levels)
             yield done, None if idle else step
-            if idle >= _PATIENCE:
+            if idle >= (_IDLE if done >= enough else _PATIENCE):
                 return
 
     def _maps(self):

@@ -21,10 +21,11 @@ def missing_mask(values):
         return np.zeros(len(values), dtype=bool)
     if values.dtype.kind == "f":
         return np.isnan(values)
-    return np.array([_is_missing(value) for value in values.tolist()], dtype=bool)
+    return np.array([is_missing(value) for value in values.tolist()], dtype=bool)
 
 
-def _is_missing(value):
+def is_missing(value):
+    """Whether a value is None, NaN, NaT or pandas.NA."""
     return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
 
 
@@ -32,7 +33,7 @@ def as_numbers(values):
     """Give a column of numbers as float64, missing values as NaN."""
     if values.dtype.kind != "O":
         return values.astype(np.float64)
-    out = [np.nan if _is_missing(value) else float(value) for value in values.tolist()]
+    out = [np.nan if is_missing(value) else float(value) for value in values.tolist()]
     return np.array(out, dtype=np.float64)
 
 
@@ -41,8 +42,7 @@ def holds_numbers(values):
     if values.dtype.kind != "O":
         return values.dtype.kind in "iuf"
     return all(
-        (isinstance(value, Number) and not isinstance(value, (bool, np.bool_)))
-        or _is_missing(value)
+        (isinstance(value, Number) and not isinstance(value, (bool, np.bool_))) or is_missing(value)
         for value in values.tolist()
     )
 

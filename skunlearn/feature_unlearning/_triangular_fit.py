@@ -21,7 +21,7 @@ from skunlearn.feature_unlearning._laws import pool_small
 from skunlearn.feature_unlearning._tables import as_table, shown
 from skunlearn.feature_unlearning._triangular_codes import Grid, Levels
 from skunlearn.feature_unlearning._triangular_counts import LEAST, CountPlan, PairCounts
-from skunlearn.feature_unlearning._triangular_models import group_models, one_hot
+from skunlearn.feature_unlearning._triangular_models import Choice, one_hot
 from skunlearn.feature_unlearning._triangular_plan import Plan, Streams, order_by_information
 from skunlearn.feature_unlearning._triangular_table import (
     checked_edges,
@@ -219,14 +219,15 @@ class TriangularFitMixin:
             return plan, columns
         hashes = self._hashes(rows["X"], rows["words"], rows["kinds"], key)[some]
         seed = derive_key(key, "models") % 2**32
-        models = group_models(self.conditional, seed)
+        choice = Choice.of(self.conditional, seed)
         plan.names = [self._name(j) for j in rows["kinds"].moved] if self.verbose else None
-        return plan, plan.fit(columns, codes, weight, Streams(hashes, key), models)
+        return plan, plan.fit(columns, codes, weight, Streams(hashes, key), choice)
 
     def _books(self, columns, codes, weight, shares, rows):
         kinds, books = rows["kinds"], []
         edges = self._edges(rows["X"], kinds)
         n_bins = self.bins if isinstance(self.bins, Integral) else 16
+        n_bins = max(2, min(n_bins, int(np.bincount(codes, weight).min()) // LEAST))
         rare = max(self.min_frequency * weight.sum(), LEAST)
         for column, numeric, edge in zip(columns, kinds.numeric, edges, strict=True):
             if numeric:
@@ -238,8 +239,7 @@ class TriangularFitMixin:
 
     def _from_counts(self, counts, edges, kinds, units):
         """Attributes of a model that stands on counts."""
-        whole = [np.dtype(d).kind in "iu" if isinstance(d, np.dtype) else False
-                 for d in kinds.dtypes]  # fmt: skip
+        whole = [getattr(dtype, "kind", "O") in "iu" for dtype in kinds.dtypes]
         pooled = counts.pooled(np.zeros(len(counts.groups), int) if units is None else units)
         plan = self._count_plan(pooled, edges, whole)
         return {"_plan": plan, "_counts": counts, "_edges_used": (edges, whole),

@@ -1,23 +1,26 @@
 """Conditional laws of a column's cells given the columns before it, in each group.
 
-By Bayes' rule: P(c | before, z) is proportional to P(c | before) P(z | before, c). The first factor
-is common to all groups, so its errors move rows but tell no group from another; the second one is
-a classifier of the group, all of whose capacity goes into what a probe would look for.
+Each group has a multinomial logistic regression of its own, P(c | before, z). A classifier of the
+group can be set on top, by Bayes' rule: with m the mixture of those laws, P(c | before, z) is
+proportional to m(c | before) P(z | before, c). What m gets wrong is common to all groups then, and
+all of the classifier's capacity goes into what a probe would look for.
 """
 
+import dataclasses
 import warnings
 
 import numpy as np
 from scipy import sparse
-from scipy.special import expit, softmax
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils.validation import has_fit_parameter
+from threadpoolctl import threadpool_limits
 
 _FLOOR = 0.01  # share of the marginal law in a conditional one
-_COMMON = {"C": 1.0, "max_iter": 40, "tol": 1e-3}
-_SCALES = (1.0, 0.3)  # of products with ranks, with indicators: the smaller, the more shrunk
+_LOGISTIC = {"C": 3.0, "max_iter": 60, "tol": 1e-3}
+_RARELY = 1e-6  # least probability of a group
 
 
 def one_hot(cells, sizes):
@@ -41,86 +44,24 @@ def one_hot(cells, sizes):
     return sparse.csr_array((data, indices, indptr), shape=(n, int(sum(sizes))))
 
 
-def _ranks(n_cells):
-    """Ranks of cells and their squares, both between about -1.7 and 1.7."""
-    rank = (np.arange(n_cells) - (n_cells - 1) / 2) / max(np.arange(n_cells).std(), 1.0)
-    return rank, rank**2 - 1
+def _fit(model, X, y, **keywords):
+    # small matrices: threads would cost more than they give
+    with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # an estimate, stopped early
+        warnings.filterwarnings("ignore", "The number of unique classes")  # few rows
+        return model.fit(X, y, **keywords)
 
 
-def _fit(model, X, y, sample_weight):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(X, y, sample_weight)
+class Group:
+    """A classifier of the group on the cells.
 
-
-class LinearGroup:
-    """Logistic regression of the group on indicators of the cells and products of these.
-
-    What is repaired and what is not yet are related in each group in a way of its own, which is in
-    the products of c with the columns before: with the rank of c and its square (a shift, a
-    stretch), and with its indicators, whose coefficients are shrunk more.
+    Parameters
+    ----------
+    model : classifier
+        Unfitted.
+    form : {"one-hot", "ordinal"}
+        What it takes: indicators of the cells, or their numbers.
     """
-
-    def __init__(self, C=1.0, scales=_SCALES):
-        self.C = C
-        self.scales = scales
-
-    def fit(self, before, sizes, cells, n_cells, codes, sample_weight):
-        """Fit; arguments as in `Conditional.fit`."""
-        own, width = one_hot(cells[:, None], [n_cells]), int(sum(sizes))
-        parts, ranks = [own], _ranks(n_cells)
-        if width:
-            indicators = one_hot(before, sizes)
-            repeats = np.diff(indicators.indptr)
-            shift = np.repeat(cells.astype(np.int32) * width, repeats)
-            products = sparse.csr_array(
-                (indicators.data * self.scales[1], indicators.indices + shift, indicators.indptr),
-                shape=(len(cells), n_cells * width),
-            )
-            parts.append(indicators)
-            for rank in ranks:
-                data = indicators.data * np.repeat(self.scales[0] * rank[cells], repeats)
-                parts.append(
-                    sparse.csr_array(
-                        (data, indicators.indices, indicators.indptr), shape=indicators.shape
-                    )
-                )
-            parts.append(products)
-        model = LogisticRegression(C=self.C, max_iter=100, tol=1e-4)
-        model = _fit(model, sparse.hstack(parts, format="csr"), codes, sample_weight)
-        self.bias = model.intercept_[:, None] + model.coef_[:, :n_cells]
-        self.slopes = [self._slope(coef[n_cells:], width, ranks) for coef in model.coef_]
-        self.classes_ = model.classes_
-        return self
-
-    def _slope(self, coef, width, ranks):
-        """Coefficients of each cell before for each cell, shape (width, n_cells)."""
-        if not width:
-            return None
-        plain, *smooth = np.split(coef[: (1 + len(ranks)) * width], 1 + len(ranks))
-        table = self.scales[1] * coef[(1 + len(ranks)) * width :].reshape(-1, width).T
-        table = table + plain[:, None]
-        for part, rank in zip(smooth, ranks, strict=True):
-            table = table + self.scales[0] * part[:, None] * rank
-        return np.ascontiguousarray(table)
-
-    def log_odds(self, before, indicators, n_cells):
-        """Log P(z | before, c) up to a constant in z, shape (n_groups, n, n_cells)."""
-        scores = np.stack(
-            [
-                np.broadcast_to(bias, (len(before), n_cells))
-                if slope is None
-                else indicators @ slope + bias
-                for bias, slope in zip(self.bias, self.slopes, strict=True)
-            ]
-        )
-        if len(scores) == 1:  # two groups have one logit
-            return np.stack([np.log(expit(-scores[0])), np.log(expit(scores[0]))])
-        return np.log(softmax(scores, axis=0))
-
-
-class AnyGroup:
-    """Any classifier of the group on the cells: ordinal for trees, else as indicators."""
 
     def __init__(self, model, form):
         self.model = model
@@ -130,20 +71,27 @@ class AnyGroup:
         """Fit; arguments as in `Conditional.fit`."""
         self.sizes = [*sizes, n_cells]
         X = self._form(np.column_stack([before, cells]))
-        self.fitted = _fit(clone(self.model), X, codes, sample_weight)
-        self.classes_ = self.fitted.classes_
+        keywords = {"sample_weight": sample_weight}
+        if not has_fit_parameter(self.model, "sample_weight"):
+            keywords = {}
+            if (sample_weight != sample_weight[0]).any():
+                raise ValueError(
+                    f"Got sample_weight, and {type(self.model).__name__} takes none: choose "
+                    "another conditional."
+                )
+        self.fitted = _fit(clone(self.model), X, codes, **keywords)
         return self
 
     def _form(self, cells):
         return one_hot(cells, self.sizes).toarray() if self.form == "one-hot" else cells
 
-    def log_odds(self, before, indicators, n_cells):
+    def log_odds(self, before, n_cells):
         """Log P(z | before, c), shape (n_groups, n, n_cells)."""
         out = []
         for cell in range(n_cells):
             rows = np.column_stack([before, np.full(len(before), cell, dtype=before.dtype)])
             out.append(self.fitted.predict_proba(self._form(rows)).T)
-        return np.log(np.maximum(np.stack(out, axis=2), 1e-6))
+        return np.log(np.maximum(np.stack(out, axis=2), _RARELY))
 
 
 class Conditional:
@@ -153,77 +101,101 @@ class Conditional:
     ----------
     marginals : ndarray of shape (n_groups, n_cells)
         Smoothed.
-    common : estimator or None
-        Model of the cell given those before, for all groups.
-    groups : list
-        Models of the group; the logs of their probabilities are averaged.
+    weights : ndarray of shape (n_groups,)
     sizes : list of int
+        Numbers of cells of the columns before.
     """
 
-    def __init__(self, marginals, common, groups, sizes):
+    def __init__(self, marginals, weights, sizes):
         self.marginals = marginals
-        self.common = common
-        self.groups = groups
+        self.weights = weights
         self.sizes = sizes
+        self.models = [None] * len(marginals)
+        self.group = None
+        self.alone = False
 
     @classmethod
-    def fit(cls, before, sizes, cells, n_cells, codes, n_groups, sample_weight, models):
-        """Fit the common law and the models of the group.
+    def fit(cls, before, sizes, cells, n_cells, codes, weights, sample_weight, choice):
+        """Fit one model a group, and the classifier of the group where there is one.
 
         Parameters
         ----------
         before : ndarray of shape (n, n_before), int
             Cells of the repaired columns before.
         sizes : list of int
-            Their numbers of cells.
         cells : ndarray of shape (n,), int
         n_cells : int
         codes : ndarray of shape (n,), int
-        n_groups : int
+        weights : ndarray of shape (n_groups,)
         sample_weight : ndarray of shape (n,)
-        models : callable
-            Gives fresh models of the group.
+        choice : Choice
         """
-        marginals = np.zeros((n_groups, n_cells))
+        marginals = np.zeros((len(weights), n_cells))
         np.add.at(marginals, (codes, cells), sample_weight)
-        pooled = marginals.sum(axis=0) / marginals.sum()
-        marginals = marginals + pooled
+        marginals += marginals.sum(axis=0) / marginals.sum()
         marginals /= marginals.sum(axis=1, keepdims=True)
-        common, groups = None, []
-        if before.shape[1] and n_cells > 1 and n_groups > 1:
-            if len(np.unique(cells)) > 1:
-                model = LogisticRegression(**_COMMON)
-                common = _fit(model, one_hot(before, sizes), cells, sample_weight)
-            groups = [m.fit(before, sizes, cells, n_cells, codes, sample_weight) for m in models()]
-        return cls(marginals, common, groups, sizes)
+        self = cls(marginals, weights, sizes)
+        if not before.shape[1] or n_cells < 2:
+            return self
+        indicators = one_hot(before, sizes)
+        for k in range(len(weights)):
+            rows = np.flatnonzero((codes == k) & (sample_weight > 0))
+            if len(np.unique(cells[rows])) > 1:
+                model = LogisticRegression(**_LOGISTIC)
+                self.models[k] = _fit(
+                    model, indicators[rows], cells[rows], sample_weight=sample_weight[rows]
+                )
+        if choice.group is not None:
+            parts = before, sizes, cells, n_cells, codes, sample_weight
+            self.group, self.alone = choice.group().fit(*parts), choice.alone
+        return self
 
     def laws(self, before):
         """Laws in each group, shape (n_groups, n, n_cells)."""
-        n_groups, n_cells = self.marginals.shape
-        flat = np.broadcast_to(self.marginals[:, None], (n_groups, len(before), n_cells))
-        if not self.groups:
-            return flat
-        indicators = one_hot(before, self.sizes)
-        base = np.zeros((len(before), n_cells))
-        if self.common is None:
-            base += self.marginals.mean(axis=0)
-        else:
-            base[:, self.common.classes_] = self.common.predict_proba(indicators)
-        base = (1 - _FLOOR) * base + _FLOOR * self.marginals.mean(axis=0)
-        odds = sum(model.log_odds(before, indicators, n_cells) for model in self.groups)
-        laws = base * np.exp(odds / len(self.groups))
-        laws /= laws.sum(axis=2, keepdims=True)
-        return laws
+        n_cells = self.marginals.shape[1]
+        laws = np.repeat(self.marginals[:, None], len(before), axis=1)
+        if len(self.sizes):
+            indicators = one_hot(before, self.sizes)
+            for law, model in zip(laws, self.models, strict=True):
+                if model is not None:
+                    law *= _FLOOR
+                    law[:, model.classes_] += (1 - _FLOOR) * model.predict_proba(indicators)
+        if self.group is None:
+            return laws
+        mixture = np.tensordot(self.weights, laws, 1)
+        other = _normalised(mixture * np.exp(self.group.log_odds(before, n_cells)))
+        return other if self.alone else _normalised(np.sqrt(laws * other))
 
 
-def group_models(conditional, seed=0):
-    """Return a callable that gives fresh models of the group for a choice of `conditional`."""
-    boosting = HistGradientBoostingClassifier(
-        max_iter=100, learning_rate=0.08, max_leaf_nodes=15, min_samples_leaf=20,
-        l2_regularization=5.0, random_state=seed, early_stopping=False,
-    )  # fmt: skip
-    if not isinstance(conditional, str):
-        return lambda: [AnyGroup(conditional, "one-hot")]
-    if conditional == "linear":
-        return lambda: [LinearGroup()]
-    return lambda: [LinearGroup(), AnyGroup(boosting, "ordinal")]
+def _normalised(laws):
+    laws /= laws.sum(axis=2, keepdims=True)
+    return laws
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What `conditional` stands for.
+
+    Parameters
+    ----------
+    group : callable or None
+        Gives a fresh classifier of the group.
+    alone : bool
+        Whether the laws by Bayes' rule count alone, or their geometric mean with the others.
+    """
+
+    group: object = None
+    alone: bool = False
+
+    @classmethod
+    def of(cls, conditional, seed):
+        """Read the option."""
+        if not isinstance(conditional, str):
+            return cls(lambda: Group(conditional, "one-hot"), alone=True)
+        if conditional == "linear":
+            return cls()
+        boosting = HistGradientBoostingClassifier(
+            max_iter=80, learning_rate=0.08, max_leaf_nodes=15, l2_regularization=5.0,
+            early_stopping=False, random_state=seed,
+        )  # fmt: skip
+        return cls(lambda: Group(boosting, "ordinal"))

@@ -75,7 +75,7 @@ class Plan:
         self.conditionals = []
         self.names = None  # of the columns, to print
 
-    def fit(self, columns, codes, sample_weight, streams, models):
+    def fit(self, columns, codes, sample_weight, streams, choice):
         """Fit the conditional laws in order, each on the repaired columns before; give those.
 
         Parameters
@@ -85,9 +85,9 @@ class Plan:
         codes : ndarray of shape (n,), int
         sample_weight : ndarray of shape (n,)
         streams : Streams
-        models : list of (estimator, form)
+        choice : Choice
         """
-        return self._run(columns, codes, streams, (sample_weight, models))
+        return self._run(columns, codes, streams, (sample_weight, choice))
 
     def move(self, columns, codes, streams):
         """Repaired columns: values of grids, parts of levels."""
@@ -102,7 +102,7 @@ class Plan:
             cells = book.cells(book.read(columns[j]))
             known = before[:, :i]
             if learn is not None:
-                weight, models = learn
+                weight, choice = learn
                 if self.names is not None:
                     print(
                         f"[TriangularBarycenter] column {i + 1} of {len(self.order)}: "
@@ -110,8 +110,8 @@ class Plan:
                     )
                 self.conditionals.append(
                     Conditional.fit(
-                        known, list(sizes), cells, book.n_cells, codes, len(self.weights), weight,
-                        models,
+                        known, list(sizes), cells, book.n_cells, codes, self.weights, weight,
+                        choice,
                     )
                 )  # fmt: skip
             laws = self.conditionals[i].laws(known)

@@ -8,7 +8,12 @@ import numpy as np
 from skunlearn._statistics._hashing import hash_rows, label_words
 from skunlearn.feature_unlearning._base import resolve_columns
 from skunlearn.feature_unlearning._tables import is_frame, shown, take
-from skunlearn.feature_unlearning._triangular_codes import as_numbers, holds_numbers, missing_mask
+from skunlearn.feature_unlearning._triangular_codes import (
+    is_missing,
+    as_numbers,
+    holds_numbers,
+    missing_mask,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +142,7 @@ def assemble(X, kinds, columns, repaired, replaced):
         out = X.iloc[:, list(kinds.out)].copy()
         for place, j in enumerate(kinds.out):
             if j in new:
-                out.isetitem(place, _series(*new[j], out, X.dtypes.iloc[j]))
+                out.isetitem(place, _series(*new[j], out))
         return out
     parts = [_typed(*new[j]) if j in new else column_array(X, j) for j in kinds.out]
     dtype = np.result_type(*parts) if all(p.dtype.kind in "biuf" for p in parts) else object
@@ -154,14 +159,16 @@ def _typed(values, dtype):
     return values.astype(dtype)
 
 
-def _series(values, dtype, frame, now):
+def _series(values, dtype, frame):
     """Values as a column of a frame, in the type it had at fit; frames are from pandas here."""
     series = sys.modules["pandas"].Series
     if isinstance(dtype, np.dtype):
         return series(_typed(values, dtype), index=frame.index)
-    if now == dtype or hasattr(dtype, "categories"):
-        unknown = hasattr(dtype, "categories") and not _within(values, dtype.categories)
-        return series(values, index=frame.index, dtype=object if unknown else dtype)
+    if hasattr(dtype, "categories"):
+        known = _within(values, dtype.categories)
+        return series(values, index=frame.index, dtype=dtype if known else object)
+    if getattr(dtype, "kind", "O") in "iu":  # integers that know missing values
+        values = [None if is_missing(v) else round(v) for v in values.tolist()]
     return series(values, index=frame.index, dtype=dtype)
 
 

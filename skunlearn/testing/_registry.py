@@ -17,11 +17,14 @@ from skunlearn.discriminant_analysis import (
 from skunlearn.ensemble import SISAClassifier, SISARegressor
 from skunlearn.feature_selection import SelectKBest, SelectPercentile, VarianceThreshold
 from skunlearn.feature_unlearning import (
+    ConditionalBarycenter,
     GaussianBarycenter,
     InformationRegularizedLogisticRegression,
     LinearConceptEraser,
     OutputUnlearner,
     PairUnlearner,
+    QuantileBarycenter,
+    SlicedBarycenter,
 )
 from skunlearn.impute import SimpleImputer
 from skunlearn.kernel_ridge import KernelRidge
@@ -87,6 +90,7 @@ _AS_MANY_ROWS_AS_CLASSES = {
         "with as many rows as classes the deviations are NaN, as in scikit-learn"
     )
 }
+_HALVES = {"check_whole_weights_are_copies": "halves of the rows count rows"}
 _REFIT = {
     "check_whole_weights_are_copies": (
         "folds and the estimator inside count rows, or sum in another order"
@@ -193,6 +197,12 @@ def _cases():
         (PCA(whiten=True), {}, {}),
         (GaussianBarycenter(), {}, {}),
         (GaussianBarycenter(sensitive_columns=[]), {}, {}),
+        (QuantileBarycenter(), {}, {}),
+        (QuantileBarycenter(sensitive_columns=[]), {}, {}),
+        (ConditionalBarycenter(), {}, {}),
+        (ConditionalBarycenter(sensitive_columns=[]), {}, {}),
+        (SlicedBarycenter(keep_rows=True, max_iter=1), _HALVES, {}),
+        (SlicedBarycenter(sensitive_columns=[], keep_rows=True), _HALVES, {}),
         (LinearConceptEraser(), {}, {}),
         (LinearConceptEraser(sensitive_columns=[]), {}, {}),
         (OutputUnlearner(PlainLinearRegression(), sensitive_columns=[], cv=None), _REFIT, {}),
