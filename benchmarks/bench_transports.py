@@ -146,9 +146,9 @@ def speed():
                 marks.append(time.process_time())
                 best = np.minimum(best, np.diff(marks))
             text = " ".join(repr(model).split())
-            if best[2] < 1e-3:  # there is no unlearn, or it is a fit
-                best[2] = np.nan
-            yield f"{n} x {d}", text, *(float(b) for b in best)
+            found = [float(seconds) for seconds in best]
+            found[2] = found[2] if found[2] > 1e-3 else None  # there is none, or it is a fit
+            yield f"{n} x {d}", text, *found
 
 
 def main():

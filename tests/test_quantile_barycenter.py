@@ -145,13 +145,14 @@ def test_strength_is_mccanns(strength):
     X, z = laws(900)
     model = fitted(X, z)
     full = model.transform(X, sensitive_features=z)
-    cost = model.transport_cost_
+    cost, by_group = model.transport_cost_, model.group_transport_costs_
     model.set_params(strength=strength)
     X_hat = model.transform(X, sensitive_features=z)
     np.testing.assert_allclose(X_hat, (1 - strength) * X + strength * full, atol=1e-12)
     if strength == 0:
         assert np.array_equal(X_hat, X)
     assert model.transport_cost_ == strength**2 * cost
+    assert np.array_equal(model.group_transport_costs_, strength**2 * by_group)
 
 
 def test_columns_that_are_alike_stay_to_the_last_bit_and_betraying_ones_become_one():

@@ -203,6 +203,14 @@ def test_forgetting_is_a_refit_on_the_rows_that_remain(make, keep_rows):
     assert model.guarantee_.kind == "exact"
 
 
+def test_a_drawn_seed_gives_the_same_maps_again():
+    X, z = mixture(300)
+    model = fitted(X, z, max_iter=3, random_state=None)
+    again = fitted(X, z, max_iter=3, random_state=model.seed_)
+    assert model.state_digest() == again.state_digest()
+    assert fitted(X, z, max_iter=3, random_state=None).seed_ != model.seed_
+
+
 def test_without_the_rows_that_remain_it_refuses_and_stays_as_it_was():
     X, z = mixture(300)
     model = fitted(X, z, max_iter=1)

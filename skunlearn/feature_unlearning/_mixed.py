@@ -5,7 +5,6 @@ from numbers import Number
 
 import numpy as np
 
-from skunlearn._statistics._hashing import as_words
 from skunlearn.feature_unlearning._base import choose_columns
 from skunlearn.feature_unlearning._groups import (
     UNKNOWN,
@@ -56,7 +55,7 @@ def split_values(values, kinds, n_rows):
     Z : ndarray of shape (n_rows, n_continuous)
         NaN where a value is missing.
     codes, groups, words
-        As `read_groups` gives them for the others; the words also hold the continuous values.
+        As `read_groups` gives them for the others.
     """
     try:
         continuous = [
@@ -73,7 +72,7 @@ def split_values(values, kinds, n_rows):
     codes, groups, words = read_groups(
         [v for v, c in zip(values, kinds, strict=True) if not c], n_rows
     )
-    return Z, codes, groups, np.column_stack([words, as_words(Z)])
+    return Z, codes, groups, words
 
 
 class MixedSensitiveMixin:

@@ -153,7 +153,7 @@ class QuantileBarycenter(GroupMapsMixin, ExactUnlearnerMixin, BaseEstimator):
         "min_group_size": [Interval(Integral, 1, None, closed="left")],
         "on_missing": [str],
         "track_rows": ["boolean"],
-        "random_state": ["random_state"],
+        "random_state": ["random_state", Interval(Integral, 0, None, closed="left")],
     }
 
     def __init__(

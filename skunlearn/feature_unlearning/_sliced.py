@@ -167,7 +167,7 @@ class SlicedBarycenter(GroupMapsMixin, RefitUnlearnerMixin, BaseEstimator):
         "on_missing": [str],
         "keep_rows": ["boolean"],
         "track_rows": ["boolean"],
-        "random_state": ["random_state"],
+        "random_state": ["random_state", Interval(Integral, 0, None, closed="left")],
     }
 
     def __init__(

@@ -9,9 +9,9 @@ from skunlearn._statistics._hashing import hash_rows, label_words
 from skunlearn.feature_unlearning._base import resolve_columns
 from skunlearn.feature_unlearning._tables import is_frame, shown, take
 from skunlearn.feature_unlearning._triangular_codes import (
-    is_missing,
     as_numbers,
     holds_numbers,
+    is_missing,
     missing_mask,
 )
 

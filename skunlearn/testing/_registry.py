@@ -25,6 +25,7 @@ from skunlearn.feature_unlearning import (
     PairUnlearner,
     QuantileBarycenter,
     SlicedBarycenter,
+    TriangularBarycenter,
 )
 from skunlearn.impute import SimpleImputer
 from skunlearn.kernel_ridge import KernelRidge
@@ -90,6 +91,10 @@ _AS_MANY_ROWS_AS_CLASSES = {
         "with as many rows as classes the deviations are NaN, as in scikit-learn"
     )
 }
+_COUNTING = {"sensitive_columns": [], "conditional": "counts", "bins": [-1.0, 0.0, 1.0, 100.0]}
+_COUNTED = dict.fromkeys(
+    ("check_sample_weight", "check_wrong_weight"), "it counts rows: fractional weights are refused"
+) | {"check_to_sklearn": "scikit-learn has no such class: a copy of ours serves, with its plan"}
 _HALVES = {"check_whole_weights_are_copies": "halves of the rows count rows"}
 _REFIT = {
     "check_whole_weights_are_copies": (
@@ -197,6 +202,7 @@ def _cases():
         (PCA(whiten=True), {}, {}),
         (GaussianBarycenter(), {}, {}),
         (GaussianBarycenter(sensitive_columns=[]), {}, {}),
+        (TriangularBarycenter(**_COUNTING), _COUNTED, {}),
         (QuantileBarycenter(), {}, {}),
         (QuantileBarycenter(sensitive_columns=[]), {}, {}),
         (ConditionalBarycenter(), {}, {}),
