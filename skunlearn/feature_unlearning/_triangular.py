@@ -62,8 +62,8 @@ class TriangularBarycenter(
         columns, from which rows can be taken exactly.
     bins : int, array-like of shape (n_edges,) or dict, default=16
         Bins of a column of numbers: how many at most (of equal weight, a heavy value has its own;
-        20 rows of the smallest group to a bin), or their edges, or a dictionary of edges by name or
-        position of the column. "counts" needs edges: they must not depend on the rows.
+        each for 100 rows of the smallest group), or their edges, or a dictionary of edges by name
+        or position of the column. "counts" needs edges: they must not depend on the rows.
     min_frequency : float, default=0.005
         Levels of a smaller share of the rows are pooled for the conditional laws (they still go
         out as levels); at least 20 rows.

@@ -34,6 +34,7 @@ from skunlearn.feature_unlearning._triangular_table import (
 )
 
 _BLOCK = 2**15  # rows moved at once
+_ROWS_PER_BIN = 100  # of the smallest group: estimates that err tell the groups apart themselves
 
 
 class TriangularFitMixin:
@@ -227,7 +228,7 @@ class TriangularFitMixin:
         kinds, books = rows["kinds"], []
         edges = self._edges(rows["X"], kinds)
         n_bins = self.bins if isinstance(self.bins, Integral) else 16
-        n_bins = max(2, min(n_bins, int(np.bincount(codes, weight).min()) // LEAST))
+        n_bins = max(2, min(n_bins, int(np.bincount(codes, weight).min()) // _ROWS_PER_BIN))
         rare = max(self.min_frequency * weight.sum(), LEAST)
         for column, numeric, edge in zip(columns, kinds.numeric, edges, strict=True):
             if numeric:
@@ -252,6 +253,10 @@ class TriangularFitMixin:
         """Give the declared edges of each moved column, or None."""
         named = self.bins if isinstance(self.bins, dict) else {}
         positions = {resolve_columns([name], X)[0]: name for name in named}
+        numbers = {j for j, numeric in zip(kinds.moved, kinds.numeric, strict=True) if numeric}
+        other = [name for j, name in positions.items() if j not in numbers]
+        if other:
+            raise ValueError(f"Got bins of {shown(other)}, which hold no numbers to move.")
         out = []
         for j, numeric in zip(kinds.moved, kinds.numeric, strict=True):
             edges = None
@@ -283,7 +288,7 @@ class TriangularFitMixin:
 
     def _move(self, columns, codes, words, X):
         """Repaired columns of rows, as labels and numbers."""
-        if self._units is None:
+        if self._units is None or not len(codes):
             return columns
         streams = self._streams(X, words)
         codes = self._drawn(columns, codes, streams)
@@ -291,7 +296,7 @@ class TriangularFitMixin:
 
     def _moved_by(self, plan, columns, codes, streams):
         codes, parts = self._units[codes], []
-        for first in range(0, max(len(codes), 1), _BLOCK):
+        for first in range(0, len(codes), _BLOCK):
             rows = slice(first, first + _BLOCK)
             some = Streams(streams.hashes[rows], streams.key)
             parts.append(plan.move([c[rows] for c in columns], codes[rows], some))

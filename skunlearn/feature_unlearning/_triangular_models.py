@@ -19,7 +19,7 @@ from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 _FLOOR = 0.01  # share of the marginal law in a conditional one
-_LOGISTIC = {"C": 3.0, "max_iter": 60, "tol": 1e-3}
+_LOGISTIC = {"C": 1.0, "max_iter": 60, "tol": 1e-3}
 _RARELY = 1e-6  # least probability of a group
 
 

@@ -179,9 +179,11 @@ def _within(values, categories):
 
 def same_labels(one, other):
     """Where labels agree, missing ones with each other."""
-    equal = np.array([a == b for a, b in zip(one.tolist(), other.tolist(), strict=True)])
-    gone = np.array([a is None or a != a for a in other.tolist()])
-    return np.where(gone, np.array([a is None or a != a for a in one.tolist()]), equal)
+    gone = missing_mask(one), missing_mask(other)
+    out = gone[0] & gone[1]
+    both = np.flatnonzero(~gone[0] & ~gone[1])
+    out[both] = one[both] == other[both]
+    return out
 
 
 def decoded(column, book):
