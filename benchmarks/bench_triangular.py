@@ -58,7 +58,7 @@ TABLES = {"adult": adult, "compas": compas, "law school": law}
 
 
 def declared(X):
-    """Edges of eight bins of each column of numbers, quantiles of the whole table, as if declared."""
+    """Edges of eight bins of each column of numbers: quantiles of the whole table."""
     found = {}
     for name in X.select_dtypes("number"):
         edges = np.unique(np.nanquantile(X[name], np.linspace(0, 1, 9)))
