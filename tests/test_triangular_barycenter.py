@@ -22,6 +22,7 @@ from skunlearn._transport import (
     quantile_barycenter,
     quantile_cells,
 )
+from skunlearn.base import Request
 from skunlearn.datasets import fetch_adult
 from skunlearn.exceptions import NotLearnedError, UnlearningError
 from skunlearn.feature_unlearning import TriangularBarycenter
@@ -242,7 +243,7 @@ def test_averaging_the_transforms_of_a_row_gives_nothing():
     # the control: under fresh keys the mean tells the group
     draws = []
     for key in range(12):
-        model._key = key
+        model._draw_key = key
         out = model.transform(X, sensitive_features=z)
         draws.append([out["job"] == "cook", out["pay"].isna(), out["age"]])
     mean = pd.DataFrame(np.mean(np.array(draws, dtype=float), axis=0).T)
@@ -281,6 +282,49 @@ def test_the_key_is_secret_unless_given():
     assert same(outs[2], outs[3])
     by_instance = TriangularBarycenter(random_state=np.random.RandomState(0))
     assert by_instance.fit(X, sensitive_features=z)._key != seeded[0]._key
+
+
+def numbers_in(value, seen=None):
+    """Whole numbers that can be reached from an object, those of arrays included."""
+    seen = set() if seen is None else seen
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        yield int(value)
+    elif isinstance(value, np.ndarray) and value.dtype.kind in "iu":
+        yield from map(int, value.ravel())
+    elif isinstance(value, dict):
+        for entry in value.values():
+            yield from numbers_in(entry, seen)
+    elif isinstance(value, (list, tuple, set)):
+        for entry in value:
+            yield from numbers_in(entry, seen)
+    elif hasattr(value, "__dict__"):
+        yield from numbers_in(vars(value), seen)
+
+
+@pytest.mark.parametrize("options", [{}, {"conditional": "counts", "bins": EDGES}])
+@pytest.mark.parametrize("seed", [None, 11])
+def test_what_serves_cannot_compute_fingerprints(options, seed):
+    X, z = table(400)
+    model = TriangularBarycenter(random_state=seed, **options).fit(X, sensitive_features=z)
+    served = pickle.loads(pickle.dumps(model.to_sklearn()))
+    one, other = (m.transform(X, sensitive_features=z) for m in (model, served))
+    assert same(one, other)
+    some = model._read_rows(Request(X[:5], None, None, z[:5]), reset=False)
+    asked = set(model._print_rows(some, model._print_key).tolist())
+
+    def answers(holder):
+        """Whether a number that the holder carries answers questions of membership."""
+        found = set(numbers_in(holder))
+        keys = [k for k in found if k > 2**32]
+        prints = [set(model._print_rows(some, key).tolist()) for key in keys]
+        return any(p & (found | asked) for p in prints), model._key in found
+
+    assert answers(model) == (True, True)  # the control
+    assert answers(served) == (False, False)
+    assert served.random_state is None
 
 
 def test_streams_of_a_row_are_independent():

@@ -172,7 +172,9 @@ class TriangularBarycenter(
     """
 
     _unlearner_tags = UnlearnerTags(kind="exact", needs_y=False)
-    _private_attributes = ("_columns", "_kinds", "_plan", "_units", "_key", "_posterior", "_costs")
+    _private_attributes = (
+        "_columns", "_kinds", "_plan", "_units", "_draw_key", "_posterior", "_costs"
+    )  # fmt: skip
     _parameter_constraints: ClassVar[dict] = {
         "sensitive_columns": "no_validation",
         "strength": [Interval(Real, 0, 1, closed="both")],

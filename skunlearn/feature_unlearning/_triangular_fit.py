@@ -194,6 +194,7 @@ class TriangularFitMixin:
             "_kinds": rows["kinds"],
             "_units": units if units.max(initial=0) > 0 else None,
             "_key": key,
+            "_draw_key": derive_key(key, "draws"),
             "_posterior": None,
             "_costs": None,
         }
@@ -218,11 +219,12 @@ class TriangularFitMixin:
         plan.information, plan.sizes = told, sizes
         if units is None:
             return plan, columns
-        hashes = self._hashes(rows["X"], rows["words"], rows["kinds"], key)[some]
+        draw_key = derive_key(key, "draws")
+        hashes = self._hashes(rows["X"], rows["words"], rows["kinds"], draw_key)[some]
         seed = derive_key(key, "models") % 2**32
         choice = Choice.of(self.conditional, seed)
         plan.names = [self._name(j) for j in rows["kinds"].moved] if self.verbose else None
-        return plan, plan.fit(columns, codes, weight, Streams(hashes, key), choice)
+        return plan, plan.fit(columns, codes, weight, Streams(hashes, draw_key), choice)
 
     def _books(self, columns, codes, weight, shares, rows):
         kinds, books = rows["kinds"], []
@@ -284,7 +286,9 @@ class TriangularFitMixin:
         return row_hashes(X, kinds, words, derive_key(key, "rows"))
 
     def _streams(self, X, words):
-        return Streams(self._hashes(X, words, self._kinds, self._key), self._key)
+        # a key of its own: what serves carries it, and cannot compute the one it derives from
+        key = self._draw_key
+        return Streams(self._hashes(X, words, self._kinds, key), key)
 
     def _move(self, columns, codes, words, X):
         """Repaired columns of rows, as labels and numbers."""

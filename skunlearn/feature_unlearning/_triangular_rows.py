@@ -103,15 +103,21 @@ class TriangularRowsMixin:
         return self._counts.digest()
 
     def to_sklearn(self):
-        """Give a copy for serving: no counts of rows or fingerprints, but the key of the hashes.
+        """Give a copy for serving: no counts of rows, fingerprints or keys of these.
 
         Returns
         -------
         TriangularBarycenter
-            scikit-learn has no such transformer. It transforms, and cannot forget.
+            scikit-learn has no such transformer. It transforms as this one does, and cannot
+            forget. It holds what a map needs: the levels and ranges of the columns, their laws in
+            each group, and a key for the draws. That key is a one-way hash of this object's own
+            (`random_state` is not carried either) and tells nothing of the fingerprints, whose
+            key is drawn apart.
         """
         check_is_fitted(self)
-        return copy_fitted(self, type(self), self._private_attributes)
+        served = copy_fitted(self, type(self), self._private_attributes)
+        served.random_state = None
+        return served
 
     def _check_maintained(self, error=UnlearningError):
         if "_n_rows" not in vars(self):
