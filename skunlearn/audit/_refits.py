@@ -1,19 +1,23 @@
 """Refits on the retained rows over seeds, and what models say on the rows that are compared."""
 
-import contextlib
 import dataclasses
 import numbers
-import sys
 import time
 
 import joblib
 import numpy as np
-from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.base import clone
 from sklearn.metrics import r2_score
-from sklearn.utils.multiclass import type_of_target
 
 from skunlearn._sklearn_compat import num_samples
 from skunlearn._statistics._rows import take
+from skunlearn.metrics._learners import (
+    Progress,
+    flat_target,
+    is_classification,
+    seed_names,
+    seeded,
+)
 
 MAX_ROWS = 10_000  # of a block, for predictions; loss and distance are means over rows
 _CLIP = 1e-6  # probability of the true label from below: a loss of 13.8 nats
@@ -46,8 +50,8 @@ class Task:
     """
 
     def __init__(self, models, blocks, rng):
-        targets = [_target(y) for _, y in blocks.values()]
-        self.classifies = _classifies(models[0], targets[1])
+        targets = [flat_target(y) for _, y in blocks.values()]
+        self.classifies = is_classification(models[0], targets[1])
         self.method, self.scores = _method(models) if self.classifies else ("predict", None)
         self.classes, self.scale = None, 1.0
         if self.classifies:
@@ -59,7 +63,7 @@ class Task:
                 np.asarray(targets[1], dtype=float).reshape(len(targets[1]), -1), axis=0
             )
             self.scale = np.where(spread > 0, spread, 1.0)
-        self.blocks = {name: _some_rows(X, _target(y), rng) for name, (X, y) in blocks.items()}
+        self.blocks = {name: _some_rows(X, flat_target(y), rng) for name, (X, y) in blocks.items()}
         if self.scores is not None:
             found = _decisions(models[0], self.blocks["retain"][0])
             self.scale = float(np.std(found)) or 1.0
@@ -108,17 +112,6 @@ class Task:
         return values, values, -np.log(np.maximum(truth, _CLIP)), score
 
 
-def _target(y):
-    y = np.asarray(y)
-    return y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
-
-
-def _classifies(original, y):
-    if is_classifier(original) or is_regressor(original):
-        return is_classifier(original)
-    return not type_of_target(y).startswith("continuous")
-
-
 def _method(models):
     """Probabilities where all models have them, else predictions, with scores if all have some."""
     if all(hasattr(m, "predict_proba") and hasattr(m, "classes_") for m in models):
@@ -164,22 +157,22 @@ class Refits:
 
 def run_refits(original, task, X, y, *, n_refits, fit_params, rng, n_jobs, verbose):
     """Fit clones of the original on the retained rows; each with seeds of its own."""
-    names = _seed_names(original)
+    names = seed_names(original)
     seeds = [[int(s) for s in rng.randint(2**31 - 1, size=len(names) + 1)] for _ in range(n_refits)]
     jobs = [dict(zip([None, *names], row, strict=True)) for row in seeds]
     own = _own_seeds(original, names)
     if own is not None:  # one more: an exact method is equal to it
         jobs.insert(0, {None: seeds[0][0], **own})
     shared = (original, task, X, y, fit_params)
-    progress = _Progress(len(jobs), verbose)
+    progress = Progress("[audit] refit", len(jobs), verbose)
     done, stopped = [], False
     if not names:  # two equal refits of a learner without seeds: it is deterministic
-        done = [progress.say(_refit(*shared, job, i == 0)) for i, job in enumerate(jobs[:2])]
+        done = [_said(progress, _refit(*shared, job, i == 0)) for i, job in enumerate(jobs[:2])]
         stopped = n_refits > 2 and same_bits(done[0][0].exact, done[1][0].exact)
     if not stopped:
         todo = [joblib.delayed(_refit)(*shared, job, i == 0) for i, job in enumerate(jobs)]
         parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
-        done += [progress.say(result) for result in parallel(todo[len(done) :])]
+        done += [_said(progress, result) for result in parallel(todo[len(done) :])]
     outputs, seconds, models = (list(part) for part in zip(*done, strict=True))
     over_seeds = outputs if own is None else outputs[1:]
     return Refits(over_seeds, tuple(seconds), models[0], outputs[0], own is not None, stopped)
@@ -192,19 +185,13 @@ def same_bits(one, other):
 
 def _refit(original, task, X, y, fit_params, seeds, keep):
     seeds = dict(seeds)
-    with _seeded(seeds.pop(None)):
+    with seeded(seeds.pop(None)):
         model = clone(original).set_params(**seeds)
         start = time.perf_counter()
         model = model.fit(X, y, **fit_params)
         seconds = time.perf_counter() - start
         outputs = task.read(model)
     return outputs, seconds, model if keep else None
-
-
-def _seed_names(estimator):
-    """Names of all parameters `random_state`, those of nested estimators included."""
-    names = sorted(estimator.get_params(deep=True))
-    return [n for n in names if n == "random_state" or n.endswith("__random_state")]
 
 
 def _own_seeds(original, names):
@@ -217,36 +204,6 @@ def _own_seeds(original, names):
     return None
 
 
-@contextlib.contextmanager
-def _seeded(seed):
-    """Seed the global generators, for learners that draw from them, and put them back."""
-    torch = sys.modules.get("torch")  # only where the learner has loaded it
-    before = np.random.get_state()  # noqa: NPY002
-    torch_before = torch and torch.random.get_rng_state()
-    np.random.seed(seed)  # noqa: NPY002
-    if torch is not None:
-        torch.random.default_generator.manual_seed(seed)
-    try:
-        yield
-    finally:
-        np.random.set_state(before)  # noqa: NPY002
-        if torch is not None:
-            torch.random.set_rng_state(torch_before)
-
-
-class _Progress:
-    """A line for each refit, with the time that is left."""
-
-    def __init__(self, n, verbose):
-        self.n, self.verbose = n, verbose
-        self.done, self.start = 0, time.perf_counter()
-
-    def say(self, result):
-        """Count one refit, and hand it on."""
-        self.done += 1
-        if self.verbose:
-            left = (time.perf_counter() - self.start) / self.done * (self.n - self.done)
-            print(
-                f"[audit] refit {self.done} of {self.n}: {result[1]:.3g} s; about {left:.3g} s left"
-            )
-        return result
+def _said(progress, result):
+    progress.say(f"{result[1]:.3g} s")
+    return result
