@@ -1,6 +1,6 @@
 # Every target sets up what it needs in .venv; Python >= 3.11 and make are enough.
 #
-#   make demo [DATA=diabetes]   the quick start, offline once set up
+#   make demo [DATA=diabetes]   the quick start, offline once set up; DATA=adult: the census
 #   make test                   tests and doctests (WORKERS=2, ARGS="-k name")
 #   make lint                   ruff check and ruff format --check
 #   make bench                  every benchmarks/bench_*.py
@@ -11,6 +11,9 @@ PYTHON ?= python3
 DATA ?= diabetes
 WORKERS ?= 2
 ARGS ?=
+
+DEMO_diabetes := plot_quickstart.py
+DEMO_adult := demo_adult.py
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,7 +28,7 @@ help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
 
 demo: $(VENV)/.demo
-	$(BIN)/python examples/plot_quickstart.py --data $(DATA)
+	$(BIN)/python examples/$(or $(DEMO_$(DATA)),$(error DATA=$(DATA), expected diabetes or adult))
 
 test: $(VENV)/.tests
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

@@ -113,6 +113,8 @@ labels = {"output": "OutputUnlearner", "pair": "PairUnlearner", "erase": "Linear
 figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
 for way, points in curves.items():
     axes.plot(points[:, 1], points[:, 0], "o-", label=labels[way])
+for t, (error, distance) in zip(STRENGTHS, curves["output"], strict=True):
+    axes.annotate(f"{t:.1f} ", (distance, error), ha="right", va="top", color="C0", size="small")
 axes.set(xlabel="distance between the groups' predictions (KS)", ylabel="mean squared error")
 axes.set_title(name)
 axes.legend()

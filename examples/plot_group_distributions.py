@@ -25,8 +25,8 @@ from skunlearn.metrics import (
 # Diabetes patients, four of their measurements; what is to be forgotten is sex.
 frame = load_diabetes(as_frame=True, scaled=False).data
 sex = frame["sex"].map({1.0: "one", 2.0: "other"})
-X = frame[["bmi", "s1", "s2", "s5"]].to_numpy()
 names = ["body mass index", "cholesterol", "LDL", "log triglycerides"]
+X = frame[["bmi", "s1", "s2", "s5"]].set_axis(names, axis=1)
 
 # %%
 # Before and after
@@ -77,23 +77,23 @@ print(
 # %%
 # A picture can be fooled
 # -----------------------
-# This map gives each column of one group new ranks within the group: every column has one law in
-# both groups, and the picture shows nothing. The dependence between the columns, gone in one
-# group and kept in the other, gives the group away.
+# This map deals each column of one group out anew within the group, and gives both groups the
+# quantiles of the whole column: every column has one law, and the picture shows nothing. The
+# dependence between the columns, gone in one group and kept in the other, gives the group away.
 class Shuffle(TransformerMixin, BaseEstimator):
-    """Shuffle each column on its own within one group, and map both groups to normal scores."""
+    """Shuffle each column on its own within one group; give both the quantiles of all rows."""
 
     def fit(self, X, y=None, sensitive_features=None):
         return self
 
     def transform(self, X, sensitive_features=None):
-        rng = np.random.default_rng(0)
+        rng, X = np.random.default_rng(0), np.asarray(X)
         out = np.empty_like(X)
         for group in np.unique(sensitive_features):
             rows = np.flatnonzero(sensitive_features == group)
             for j in range(X.shape[1]):
                 order = np.argsort(rng.permutation(len(rows)) if group == "one" else X[rows, j])
-                out[rows[order], j] = np.linspace(-1, 1, len(rows))
+                out[rows[order], j] = np.quantile(X[:, j], np.linspace(0, 1, len(rows)))
         return out
 
 

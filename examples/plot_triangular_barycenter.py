@@ -56,11 +56,11 @@ def repaired(name):
     return {
         "nothing done": (table, FunctionTransformer(), False),
         "Gaussian barycenter\non indicators": (numbers, GaussianBarycenter(), True),
-        "triangular barycenter": (table, TriangularBarycenter(random_state=0), True),
+        "triangular\nbarycenter": (table, TriangularBarycenter(random_state=0), True),
     }[name]
 
 
-WAYS = ("nothing done", "Gaussian barycenter\non indicators", "triangular barycenter")
+WAYS = ("nothing done", "Gaussian barycenter\non indicators", "triangular\nbarycenter")
 PROBES = ("linear", "boosting")
 scores = {}
 for way in WAYS:

@@ -228,6 +228,9 @@ def test_continuous_outcomes_are_cut_and_columns_may_differ():
     assert 0.05 < found.kl < 1
     assert np.isnan(found.distortion)
     assert "lower bound" in str(found)
+    frame = load_diabetes(as_frame=True).data  # a map gives an array of what was a frame
+    moved = transport_utilities(frame, X + 1, y, n_bins=4, estimator="linear", random_state=0)
+    assert moved.distortion > 0
     pytest.importorskip("pandas")
     assert found.to_frame().shape == (1, 11)
 

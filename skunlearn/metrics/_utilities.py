@@ -228,8 +228,17 @@ def proper_scores(X, classes, estimator, cv, rng):
     return np.log(own), 2 * own - np.sum(found**2, axis=1), shares
 
 
+def _plain_beside(X, other):
+    """Return a frame of numbers as an array where the other table is one, as maps give them."""
+    if not hasattr(X, "iloc") or hasattr(other, "iloc"):
+        return X
+    plain = all(getattr(dtype, "kind", "O") in "biuf" for dtype in X.dtypes)
+    return X.to_numpy() if plain else X
+
+
 def kept(X, X_hat, k, max_samples, rng):
     """Information between X and X_hat, its ceiling, and the distortion."""
+    X, X_hat = _plain_beside(X, X_hat), _plain_beside(X_hat, X)
     same_kind = hasattr(X, "iloc") == hasattr(X_hat, "iloc")
     if same_kind and hasattr(X, "iloc"):
         same_kind = list(X.columns) == list(X_hat.columns)
