@@ -1,0 +1,171 @@
+"""One request to a net: rows looked up, the strategy run on a copy, all or nothing."""
+
+import copy
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from skorch.utils import to_tensor
+
+from skunlearn._statistics._fingerprints import not_learned_message
+from skunlearn.exceptions import NotLearnedError, UnlearningError
+from skunlearn.neural_network._kept import codes_of, pieces_without
+from skunlearn.neural_network._modules import MLP, fresh_module
+from skunlearn.neural_network._task import UnlearningTask
+from skunlearn.neural_network._view import Rows, copy_module, freeze
+
+# what a net knows of its data before it is trained
+_SHAPE = ("n_features_in_", "feature_names_in_", "_shape_", "_labels_", "_seed_")
+
+
+class Forgetting:
+    """A request to a fitted net.
+
+    Parameters
+    ----------
+    net : NeuralNetClassifier or NeuralNetRegressor
+        Nothing is written on it.
+    request : Request
+    """
+
+    def __init__(self, net, request):
+        net._check_maintained()
+        self.net, self.strategy = net, net._strategy()
+        self.X, self.y = self._read(request, "rows to forget")
+        self.retain = request.options.get("retain")
+        self.targets = net._encode(self.y)
+        self.hashes = net._hash(self.X, self.targets, net._key_)
+
+    def _read(self, request, what):
+        if request.y is None and self.strategy.requires_labels:
+            raise ValueError(
+                f"{type(self.strategy).__name__} requires the targets of the {what}: pass y. "
+                f"{type(self.net).__name__} requires y to be passed, but the target y is None."
+            )
+        return self.net._check_rows(request.X, request.y, reset=False)
+
+    def n_missing(self):
+        """How many of the rows were never learned."""
+        prints = self.net._prints_
+        return 0 if prints is None else prints.n_missing(self.hashes)
+
+    def attributes(self):
+        """Everything that the net is after the request, as attributes to assign at once."""
+        net = self.net
+        left = None if net._prints_ is None else net._prints_.without(self.hashes)
+        n_rows = net._n_rows_ - len(self.X)
+        if n_rows < 1 and net._calibration_.counts is not None:
+            raise UnlearningError(
+                f"Found array with 0 sample(s) while a minimum of 1 is required by "
+                f"{type(net).__name__}: these are the last rows. Delete the model instead."
+            )
+        task = self._task()
+        with net._own_randomness(2, net._n_requests_):
+            try:
+                self.strategy.unlearn(task)
+            finally:
+                task.close()
+        module = task.net.module.eval()
+        _check_finite(module)
+        twin = copy.copy(net)
+        vars(twin).update(module_=module)
+        twin.initialize_optimizer()
+        return {
+            "module_": module,
+            "optimizer_": twin.optimizer_,
+            "_calibration_": task.calibration,
+            "_pieces_": task.kept,
+            "_n_requests_": net._n_requests_ + 1,
+            "_unlearned_with_": copy.deepcopy(self.strategy),
+            "_n_rows_": max(n_rows, 0),
+            "_prints_": left,
+            "unlearning_history_": task.history,
+        }
+
+    def _task(self):
+        net = self.net
+        view = net._view(net.module_)
+        before = net._calibration_
+        after = before.without(self.hashes, codes_of(self.targets, view.is_classifier))
+        if after.counts is not None and (missing := -after.counts.clip(max=0).sum()):
+            raise NotLearnedError(not_learned_message(missing, len(self.X)))
+        forget = self._rows(self.X, self.targets, view.device)
+        missing = [n for n in self.strategy.requires_kept if n not in net._pieces_]
+        if missing:
+            raise UnlearningError(
+                f"{type(self.strategy).__name__} needs {', '.join(missing)} from fit, and this net "
+                f"kept {sorted(net._pieces_) or 'nothing of the kind'}: fit with this unlearner, "
+                f"or with keep={tuple(self.strategy.requires_kept)}."
+            )
+        kept = pieces_without(net._pieces_, forget, view)
+        generator = torch.Generator().manual_seed(net._stream_seed(3, net._n_requests_))
+        return UnlearningTask(
+            net=view.with_module(copy_module(net.module_).eval()),
+            original=view.with_module(freeze(net.module_)),
+            forget=forget,
+            retain=self._retained(view),
+            calibration=after,
+            retained=before.retained(after),
+            kept=kept,
+            new_module=self._fresh,
+            generator=generator,
+            batch_size=net.batch_size,
+            lr=net.lr,
+            verbose=net.verbose,
+            fit_module=self._fit_again,
+        )
+
+    def _rows(self, X, targets, device):
+        return Rows(to_tensor(X, device), to_tensor(targets, device))
+
+    def _retained(self, view):
+        if self.retain is None:
+            if self.strategy.requires_retain:
+                raise UnlearningError(
+                    f"{type(self.strategy).__name__} needs the rows that remain, and nets keep "
+                    "none: pass X_retain and y_retain, or choose an unlearner that does without, "
+                    "such as CalibratedTeacher(); nothing was changed."
+                )
+            return None
+        X, y = self._read(self.retain, "rows that remain")
+        if not len(X):
+            raise UnlearningError("Got X_retain without a row, expected the rows that remain.")
+        targets = self.net._encode(y)
+        self._check_apart(self.net._hash(X, targets, self.net._key_))
+        return self._rows(X, targets, view.device)
+
+    def _check_apart(self, retain):
+        """Refuse retained rows that are to be forgotten as well, unless there are more copies."""
+        prints = self.net._prints_
+        again = retain[np.isin(retain, self.hashes)]
+        if prints is not None and len(again) and prints.without(self.hashes).n_missing(again):
+            raise UnlearningError(
+                f"{len(again)} of the {len(retain)} rows in X_retain are among the rows to forget: "
+                "take them out; nothing was changed."
+            )
+
+    def _fresh(self):
+        net = self.net
+        kwargs = net._module_kwargs()
+        module = fresh_module(MLP if net.module is None else net.module, kwargs)
+        return module.to(torch.device(net.device))
+
+    def _fit_again(self, rows):
+        """Train a net as `fit` does, from its own first weights; an interrupt is not swallowed."""
+        net = clone(self.net)
+        vars(net).update({k: v for k, v in vars(self.net).items() if k in _SHAPE})
+        with net._own_randomness(0, 0):
+            net.initialize()
+            net.notify("on_train_begin", X=None, y=None)
+            net.fit_loop(rows.X.cpu().numpy(), rows.y.cpu().numpy())
+            net.notify("on_train_end", X=None, y=None)
+        return net.module_
+
+
+def _check_finite(module):
+    for name, value in module.state_dict().items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise UnlearningError(
+                f"The weights {name} became NaN or infinite in unlearning, so the net was left as "
+                "it was. Lower the learning rate of the unlearner."
+            )
