@@ -10,6 +10,7 @@ from skorch.utils import to_tensor
 from skunlearn._statistics._fingerprints import not_learned_message
 from skunlearn.exceptions import NotLearnedError, UnlearningError
 from skunlearn.neural_network._kept import codes_of, pieces_without
+from skunlearn.neural_network._lookup import find_targets
 from skunlearn.neural_network._modules import MLP, fresh_module
 from skunlearn.neural_network._task import UnlearningTask
 from skunlearn.neural_network._view import Rows, copy_module, freeze
@@ -31,18 +32,23 @@ class Forgetting:
     def __init__(self, net, request):
         net._check_maintained()
         self.net, self.strategy = net, net._strategy()
-        self.X, self.y = self._read(request, "rows to forget")
+        self.X, self.targets, self.hashes = self._read(request, "rows to forget")
         self.retain = request.options.get("retain")
-        self.targets = net._encode(self.y)
-        self.hashes = net._hash(self.X, self.targets, net._key_)
 
     def _read(self, request, what):
+        """Rows as arrays, their targets as the net takes them, their fingerprints."""
+        net = self.net
         if request.y is None and self.strategy.requires_labels:
             raise ValueError(
                 f"{type(self.strategy).__name__} requires the targets of the {what}: pass y. "
-                f"{type(self.net).__name__} requires y to be passed, but the target y is None."
+                f"{type(net).__name__} requires y to be passed, but the target y is None."
             )
-        return self.net._check_rows(request.X, request.y, reset=False)
+        if request.y is None:
+            X = net._check_X(request.X)
+            return X, *find_targets(net, X)
+        X, y = net._check_rows(request.X, request.y, reset=False)
+        targets = net._encode(y)
+        return X, targets, net._hash(X, targets, net._key_)
 
     def n_missing(self):
         """How many of the rows were never learned."""
@@ -86,7 +92,8 @@ class Forgetting:
         net = self.net
         view = net._view(net.module_)
         before = net._calibration_
-        after = before.without(self.hashes, codes_of(self.targets, view.is_classifier))
+        codes = None if self.targets is None else codes_of(self.targets, view.is_classifier)
+        after = before.without(self.hashes, codes)
         if after.counts is not None and (missing := -after.counts.clip(max=0).sum()):
             raise NotLearnedError(not_learned_message(missing, len(self.X)))
         forget = self._rows(self.X, self.targets, view.device)
@@ -116,7 +123,7 @@ class Forgetting:
         )
 
     def _rows(self, X, targets, device):
-        return Rows(to_tensor(X, device), to_tensor(targets, device))
+        return Rows(to_tensor(X, device), None if targets is None else to_tensor(targets, device))
 
     def _retained(self, view):
         if self.retain is None:
@@ -127,11 +134,10 @@ class Forgetting:
                     "such as CalibratedTeacher(); nothing was changed."
                 )
             return None
-        X, y = self._read(self.retain, "rows that remain")
+        X, targets, hashes = self._read(self.retain, "rows that remain")
         if not len(X):
             raise UnlearningError("Got X_retain without a row, expected the rows that remain.")
-        targets = self.net._encode(y)
-        self._check_apart(self.net._hash(X, targets, self.net._key_))
+        self._check_apart(hashes)
         return self._rows(X, targets, view.device)
 
     def _check_apart(self, retain):

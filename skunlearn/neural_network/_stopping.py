@@ -41,6 +41,11 @@ class Stopping:
 
     def _target(self):
         task, calibration = self.task, self.task.calibration
+        if task.forget.y is None:
+            raise UnlearningError(
+                'stopping="calibrated" needs the targets of the rows to forget, and this net kept '
+                "nothing to find them by: pass y, or choose stopping=None."
+            )
         if not len(calibration) and not (task.is_classifier and self._whole_classes()):
             raise UnlearningError(
                 'stopping="calibrated" needs rows that the net has not learned from, and none were '
