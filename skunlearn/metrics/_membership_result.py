@@ -1,0 +1,164 @@
+"""What a membership attack found."""
+
+import dataclasses
+
+import numpy as np
+
+from skunlearn.metrics._leakage import to_frame
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class MembershipInference:
+    """How well an attack tells forget rows from rows that were never seen, and its controls.
+
+    Attributes
+    ----------
+    auc : float
+        Probability that a forget row looks more like a member than an unseen row does. Chance is
+        .5; below .5 forget rows look less like members than strangers do.
+    auc_interval : tuple of float
+        Confidence interval at `level`, over the draw of the rows.
+    tpr : dict of float to float or None
+        Share of the forget rows that are found, by the false positive rate (.01 and .001). None
+        where there are too few unseen rows.
+    tpr_interval : dict of float to tuple of float or None
+        Clopper and Pearson at `level`, given the threshold.
+    refused : dict of float to str
+        Why a rate is None.
+    null : ndarray of shape (n_shadows,)
+        The same attack where both laws are one: AUC of each shadow on the rows in question that it
+        never saw, judged by the other shadows. Empty without shadows.
+    learned : ndarray of shape (n_shadows,)
+        The positive control: AUC of each shadow on the forget rows that it learned ("u-lira":
+        learned and forgot) against the unseen rows that it did not.
+    scores, unseen_scores : ndarray of shape (n_forget,) and (n_test,)
+        By row; more for "was learned". Log likelihood ratios in nats, or the signal itself for the
+        weak attacks.
+    rows : dict of str to ndarray of shape (n_forget + n_test,)
+        The signal of each row, and mean and standard deviation of both laws.
+    signal : str
+        What was read off the models.
+    method : {"lira", "u-lira", "loss", "entropy"}
+    n_shadows : int
+    shadows : {"refits", "exact downdating", "unlearning", "none"}
+        How shadows were made.
+    seconds : float
+        What they took.
+    level : float
+
+    See Also
+    --------
+    membership_inference : The function that returns it.
+    MembershipRocDisplay : Its picture.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skunlearn.linear_model import RidgeClassifier
+    >>> from skunlearn.metrics import membership_inference
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = RidgeClassifier().fit(X[:200], y[:200])
+    >>> found = membership_inference(
+    ...     model, X[:40], y[:40], X[40:200], y[40:200], X[200:240], y[200:240], random_state=0
+    ... )
+    >>> found.found, found.shadows, len(found.scores)
+    (True, 'exact downdating', 40)
+    """
+
+    auc: float
+    auc_interval: tuple
+    tpr: dict
+    tpr_interval: dict
+    refused: dict
+    null: np.ndarray
+    learned: np.ndarray
+    scores: np.ndarray
+    unseen_scores: np.ndarray
+    rows: dict
+    signal: str
+    method: str
+    n_shadows: int
+    shadows: str
+    seconds: float
+    level: float
+
+    @property
+    def weak(self):
+        """Whether the attack is a weak one, without a law for each row."""
+        return self.method in ("loss", "entropy")
+
+    @property
+    def name(self):
+        """Name of the attack, with its weakness."""
+        names = {"lira": "likelihood ratio attack", "u-lira": "likelihood ratio attack (unlearned)"}
+        return names.get(self.method, f"weak {self.method} attack")
+
+    @property
+    def found(self):
+        """Whether the interval lies above chance, and above the mean of the null."""
+        null = float(self.null.mean()) if len(self.null) else 0.5
+        return bool(self.auc_interval[0] > max(0.5, null))
+
+    @property
+    def powerless(self):
+        """Whether the attack finds little where there is something; None without shadows.
+
+        It is, where the mean of `learned` is not above that of the null by half the interval.
+        """
+        if not len(self.learned):
+            return None
+        half = (self.auc_interval[1] - self.auc_interval[0]) / 2
+        return bool(self.learned.mean() - self.null.mean() <= half)
+
+    @property
+    def verdict(self):
+        """The outcome in one sentence."""
+        if self.found:
+            return "Found: the forget rows look like rows that were learned."
+        if self.powerless is None:
+            return "Not found; without shadows there is no control that says what that is worth."
+        if self.powerless and self.method == "u-lira":
+            return "Not found, neither in this model nor in shadows that learned and forgot."
+        if self.powerless:
+            return "Not found, and worth little: models that learned them are hardly found either."
+        if self.method == "u-lira":
+            return "Not found in this model; in shadows that learned and forgot, yes."
+        return "Not found; models that learned them are."
+
+    def __str__(self):
+        """Verdict, areas with their controls, and rates, a line each."""
+        low, high = self.auc_interval
+        lines = [
+            self.verdict,
+            f"{self.name}: AUC {self.auc:.3f} [{low:.3f}, {high:.3f}], {len(self.scores)} forget "
+            f"rows, {len(self.unseen_scores)} unseen",
+        ]
+        if len(self.null):
+            did = "learned and forgot" if self.method == "u-lira" else "learned"
+            lines += [
+                f"  shadows that never saw the rows: {_spread(self.null)}",
+                f"  shadows that {did} the rows: {_spread(self.learned)}",
+            ]
+        for fpr, rate in self.tpr.items():
+            shown = f"refused: {self.refused[fpr]}" if rate is None else f"{rate:.2%}"
+            lines.append(f"  found at {fpr:.1%} false positives: {shown}")
+        made = f"{self.n_shadows} shadows by {self.shadows}, {self.seconds:.3g} s; "
+        return "\n".join([*lines, f"  {made if self.n_shadows else ''}signal: {self.signal}"])
+
+    def __repr__(self):
+        """Name of the attack and its area."""
+        low, high = self.auc_interval
+        return f"<MembershipInference: {self.name}, AUC {self.auc:.3f} [{low:.3f}, {high:.3f}]>"
+
+    def to_frame(self):
+        """Return a pandas DataFrame, one row a row in question: score, signal and both laws."""
+        part = ["forget"] * len(self.scores) + ["unseen"] * len(self.unseen_scores)
+        columns = {"score": np.concatenate([self.scores, self.unseen_scores]), **self.rows}
+        names = ["part", *columns]
+        table = zip(part, *(values.tolist() for values in columns.values()), strict=True)
+        return to_frame([dict(zip(names, row, strict=True)) for row in table])
+
+
+def _spread(values):
+    low, high = np.quantile(values, [0.025, 0.975])
+    return f"{values.mean():.3f} on average, 95% of them in [{low:.3f}, {high:.3f}]"

@@ -1,0 +1,60 @@
+"""Numbers of an attack that ranks rows: area, its interval, true positives at few false ones."""
+
+import numpy as np
+from scipy import stats
+
+from skunlearn.metrics._scores import AUC, interval
+
+_ABOVE = 10  # unseen rows that must lie above a threshold for its false positive rate to mean much
+
+
+def auc(positive, negative):
+    """Probability that a positive score lies above a negative one, ties counted half."""
+    ranks = stats.rankdata(np.concatenate([positive, negative]))[: len(positive)]
+    return float((ranks.mean() - (len(positive) + 1) / 2) / len(negative))
+
+
+def auc_with_interval(positive, negative, level):
+    """Return the area and its confidence interval: DeLong's variance, on the logit scale."""
+    codes = np.repeat([1, 0], [len(positive), len(negative)])
+    metric = AUC(2, "macro")
+    ranks = metric.prepare(np.concatenate([positive, negative])[:, None])
+    value = float(metric.value(codes, ranks))
+    if value in (0.0, 1.0):  # no variance to be seen: as a rate without an error
+        reach = float(((1 - level) / 2) ** (1 / min(len(positive), len(negative))))
+        return value, (reach, 1.0) if value else (0.0, 1 - reach)
+    error = np.sqrt(np.sum(metric.influence(codes, ranks) ** 2))
+    return value, interval(value, error, level, is_auc=True)
+
+
+def roc_curve(positive, negative):
+    """Return false and true positive rates of all thresholds, from (0, 0) to (1, 1)."""
+    thresholds = np.unique(np.concatenate([positive, negative]))[::-1]
+    rates = [
+        np.r_[0.0, 1.0 - np.searchsorted(np.sort(scores), thresholds) / len(scores)]
+        for scores in (negative, positive)
+    ]
+    return rates[0], rates[1]
+
+
+def tpr_at(positive, negative, fpr, level):
+    """Share of the positive scores above a threshold that at most `fpr` of the others reach.
+
+    Returns
+    -------
+    rate : float or None
+    interval : tuple of float or None
+        Of Clopper and Pearson, given the threshold.
+    reason : str or None
+        Why there is no number.
+    """
+    need = round(_ABOVE / fpr)
+    if len(negative) < need:
+        return None, None, f"needs {need} unseen rows, got {len(negative)}"
+    allowed = int(np.floor(fpr * len(negative)))
+    threshold = np.sort(negative)[::-1][allowed]
+    hits, n = int(np.count_nonzero(positive > threshold)), len(positive)
+    tail = (1 - level) / 2
+    low = stats.beta.ppf(tail, hits, n - hits + 1) if hits else 0.0
+    high = stats.beta.isf(tail, hits + 1, n - hits) if hits < n else 1.0
+    return hits / n, (float(low), float(high)), None
