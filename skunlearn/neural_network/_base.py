@@ -6,6 +6,7 @@ import inspect
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from skorch.utils import is_dataset, to_tensor
@@ -36,6 +37,9 @@ _STATE = (
     "_unlearned_with_",
     "unlearning_history_",
 )
+
+# Parameters whose own parameters skorch would set in vain, on the net.
+_NESTED = ("unlearner__", "train_split__")
 
 
 class UnlearnableNetMixin(UnlearnerMixin):
@@ -69,17 +73,16 @@ class UnlearnableNetMixin(UnlearnerMixin):
         ValueError
             If a parameter does not exist.
         """
-        inner = {k: params.pop(k) for k in list(params) if k.startswith("unlearner__")}
+        inner = {k: params.pop(k) for k in list(params) if k.startswith(_NESTED)}
         super().set_params(**params)
-        if inner and not isinstance(self.unlearner, Unlearner):
-            raise ValueError(
-                f"Got {', '.join(sorted(inner))} with unlearner={self.unlearner!r}: name the "
-                "unlearner first, such as unlearner=CalibratedTeacher()."
-            )
-        if inner:
-            self.unlearner.set_params(
-                **{k.removeprefix("unlearner__"): v for k, v in inner.items()}
-            )
+        for key, value in inner.items():
+            name, _, rest = key.partition("__")
+            if not isinstance(part := getattr(self, name), BaseEstimator):
+                raise ValueError(
+                    f"Got {key}={value!r} with {name}={part!r}, which has no parameters: set "
+                    f"{name} first, such as unlearner=CalibratedTeacher()."
+                )
+            part.set_params(**{rest: value})
         return self
 
     def _strategy(self):
@@ -121,7 +124,8 @@ class UnlearnableNetMixin(UnlearnerMixin):
         X, y = self._check_rows(X, y, reset=True)
         self._strategy()
         self._seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
-        return self._train(super().fit, X, self._encode(y), y, fit_params)
+        self.history_ = None  # the first of the streams of random numbers
+        return self._train(super().fit, X, self._encode(y), fit_params)
 
     def partial_fit(self, X, y=None, classes=None, **fit_params):
         """Go on training, for `max_epochs` more, on these rows.
@@ -152,11 +156,11 @@ class UnlearnableNetMixin(UnlearnerMixin):
         X, y = self._check_rows(X, y, reset=first, classes=classes)
         if first:
             self._seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
-        return self._train(super().partial_fit, X, self._encode(y), y, fit_params)
+        return self._train(super().partial_fit, X, self._encode(y), fit_params)
 
-    def _train(self, fit, X, targets, y, fit_params):
+    def _train(self, fit, X, targets, fit_params):
         """Run a fit of skorch with its own random numbers, then note what is kept."""
-        with self._own_randomness(0, len(getattr(self, "history_", None) or ())):
+        with self._own_randomness(0, len(self.history_ or ())):
             fit(X, targets, **fit_params)
         self.module_.eval()
         train, valid = (

@@ -217,11 +217,6 @@ class NeuralNetClassifier(AdoptionMixin, UnlearnableNetMixin, skorch.NeuralNetCl
         # the scoring callbacks of skorch pass data sets, whose targets are codes
         return codes if is_dataset(X) else self._decode(codes)
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.poor_score = False
-        return tags
-
 
 class NeuralNetRegressor(AdoptionMixin, UnlearnableNetMixin, skorch.NeuralNetRegressor):
     """Neural net for numbers that can forget rows: skorch's, with scikit-learn's manners.
@@ -378,7 +373,19 @@ class NeuralNetRegressor(AdoptionMixin, UnlearnableNetMixin, skorch.NeuralNetReg
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs), float32
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
-        out = super().predict(X)
-        return out[:, 0] if self._flat_ and not is_dataset(X) else out
+        out = skorch.NeuralNet.predict_proba(self, X)
+        if is_dataset(X):  # of a scoring callback of skorch, whose targets are columns
+            return out
+        return (out[:, 0] if self._flat_ else out).astype(np.float64)
+
+    @property
+    def predict_proba(self):
+        """Not there: skorch gives regressors one, scikit-learn does not."""
+        raise AttributeError("NeuralNetRegressor has no predict_proba: use predict.")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -1,6 +1,7 @@
 """Instances of every public estimator, and which checks they may fail, each with the reason."""
 
 import functools
+import importlib.util
 
 from sklearn.linear_model import LinearRegression as PlainLinearRegression
 from sklearn.linear_model import Ridge as PlainRidge
@@ -118,6 +119,16 @@ _COLUMNS = dict.fromkeys(
 )
 
 
+_NET = {
+    "check_last_bit": "fit converts to float32: a change below its last bit is none",
+    "check_replace_is_atomic": "nets refuse to replace rows: unlearn, then partial_fit",
+    "check_clone_is_unfitted": "skorch's constructor sets history_, initialized_, virtual_params_",
+}
+_NET_THEIRS = {
+    "check_no_attributes_set_in_init": (
+        "skorch's constructor sets history_, initialized_, virtual_params_"
+    )
+}
 _CERTIFIED = {
     "epsilon": 100.0,
     "delta": 0.1,
@@ -222,6 +233,21 @@ def _cases():
             {},
         ),
         *((pipeline, ours, theirs | _IN_PLACE) for pipeline, ours, theirs in _pipelines()),
+        *_nets(),
+    ]
+
+
+def _nets():
+    """Nets, where torch is installed."""
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("skorch") is None:
+        return []
+    from skunlearn.neural_network import GradientAscent, NeuralNetClassifier, NeuralNetRegressor
+
+    quick = {"hidden_layer_sizes": (16,), "batch_size": 16, "lr": 0.01}
+    step = GradientAscent(n_epochs=1, stopping=None)
+    return [
+        (net(unlearner=step, **quick), _NET, _NET_THEIRS)
+        for net in (NeuralNetClassifier, NeuralNetRegressor)
     ]
 
 

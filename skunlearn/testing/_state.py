@@ -6,6 +6,7 @@ import types
 import numpy as np
 from sklearn.base import BaseEstimator
 
+_CLOCKS = {"seconds"}  # what a clock has read is no state
 _ATOMS = (str, bytes, int, complex, type(None), type, types.FunctionType, types.ModuleType)
 
 
@@ -63,7 +64,7 @@ def _differences(one, other, where, public, seen):
     elif isinstance(one, dict):
         for key in sorted(one.keys() ^ other.keys(), key=repr):
             yield f"{where}[{key!r}]: in one of them only"
-        for key in one.keys() & other.keys():
+        for key in (one.keys() & other.keys()) - _CLOCKS:
             yield from _differences(one[key], other[key], f"{where}[{key!r}]", public, seen)
     elif isinstance(one, list | tuple):
         if len(one) != len(other):
@@ -104,6 +105,10 @@ def _pickled(value):
     """State of an object as pickle takes it apart; None where there is nothing to take apart."""
     if isinstance(value, (*_ATOMS, float, set, frozenset)) or hasattr(value, "equals"):
         return None
+    if hasattr(value, "detach") and hasattr(value, "numpy"):  # a tensor: pickles have its address
+        return [value.detach().cpu().numpy(), value.requires_grad]
+    if hasattr(value, "state_dict") and hasattr(value, "param_groups"):  # torch's optimizers
+        return value.state_dict()  # the keys of their own state are tensors, compared by address
     if hasattr(value, "get_tree_stats"):  # a tree of scikit-learn's counts its calls
         return [np.asarray(part) for part in value.get_arrays()]
     try:
