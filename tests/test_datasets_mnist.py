@@ -17,7 +17,7 @@ def idx(part, kind):
     n = N[part]
     if kind == "labels-idx1":
         return bytes(8) + bytes(range(n))
-    return bytes(16) + bytes(np.arange(n * 784) % 251)
+    return bytes(16) + (np.arange(n * 784) % 251).astype(np.uint8).tobytes()
 
 
 FILES = {

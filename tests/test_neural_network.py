@@ -389,7 +389,7 @@ def noisy(digits, share=0.3, n=600):
 def test_calibrated_stopping_ends_at_the_level_of_unseen_rows(digits):
     X, y = noisy(digits)
     net = NeuralNetClassifier(
-        unlearner=GradientAscent(lr=0.002, n_epochs=200),
+        unlearner=GradientAscent(lr=0.01, n_epochs=200),
         hidden_layer_sizes=(128,),
         max_epochs=120,
         lr=0.01,
