@@ -8,6 +8,7 @@ from sklearn.base import clone
 from skorch.utils import to_tensor
 
 from skunlearn._statistics._fingerprints import not_learned_message
+from skunlearn._statistics._rows import last_copies
 from skunlearn.exceptions import NotLearnedError, UnlearningError
 from skunlearn.neural_network._kept import codes_of, pieces_without
 from skunlearn.neural_network._lookup import find_targets
@@ -104,7 +105,7 @@ class Forgetting:
                 f"kept {sorted(net._pieces_) or 'nothing of the kind'}: fit with this unlearner, "
                 f"or with keep={tuple(self.strategy.requires_kept)}."
             )
-        kept = pieces_without(net._pieces_, forget, view)
+        kept = pieces_without(net._pieces_, forget.take(self._trained(before)), view)
         generator = torch.Generator().manual_seed(net._stream_seed(3, net._n_requests_))
         return UnlearningTask(
             net=view.with_module(copy_module(net.module_).eval()),
@@ -121,6 +122,14 @@ class Forgetting:
             verbose=net.verbose,
             fit_module=self._fit_again,
         )
+
+    def _trained(self, calibration):
+        """Which of the rows the weights were learned from: not those that were held out."""
+        held = np.zeros(len(self.X), dtype=bool)
+        if len(self.hashes) != len(self.X):  # a net adopted without its rows keeps no pieces
+            return torch.as_tensor(~held)
+        held[np.argsort(self.hashes)] = last_copies(calibration.hashes, self.hashes) >= 0
+        return torch.as_tensor(~held)
 
     def _rows(self, X, targets, device):
         return Rows(to_tensor(X, device), None if targets is None else to_tensor(targets, device))

@@ -60,7 +60,12 @@ def _piece(name):
 
 
 def pieces_without(pieces, forget, net):
-    """Pieces without the rows to forget: new objects, the old ones are left as they are."""
+    """Pieces without the rows to forget: new objects, the old ones are left as they are.
+
+    The rows are those of the request that the weights were learned from: pieces know no others.
+    """
+    if not len(forget):
+        return dict(pieces)
     return {name: piece.without(forget, net) for name, piece in pieces.items()}
 
 

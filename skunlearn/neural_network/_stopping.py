@@ -22,6 +22,8 @@ class Stopping:
     Parameters
     ----------
     task : UnlearningTask
+    at_each_step : bool, default=False
+        Whether to look after every step, whatever it costs.
 
     Raises
     ------
@@ -29,13 +31,14 @@ class Stopping:
         If there is no unseen row to compare with.
     """
 
-    def __init__(self, task):
+    def __init__(self, task, *, at_each_step=False):
         self.task = task
         self.target = self._target()
         self._before = self._now = None
         self._n_asked = 0
         # as many passes over the forget rows as steps would cost more than the steps
-        self._every = max(1, len(task.forget) // (4 * task.batch_size))
+        few = max(1, len(task.forget) // (4 * task.batch_size))
+        self._every = 1 if at_each_step else few
         self.last = {}
         self.start = self._look()
 

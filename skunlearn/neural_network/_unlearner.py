@@ -90,7 +90,10 @@ class IterativeUnlearner(Unlearner):
 
     A subclass has the parameter `stopping` and implements the generator `_steps(task)`: it changes
     the weights and yields the numbers of a step as a dictionary, until its budget is spent.
+    `looks_at_each_step` says that its steps are long enough for the rule to be asked after each.
     """
+
+    looks_at_each_step = False
 
     def _steps(self, task):
         raise NotImplementedError(f"{type(self).__name__} must implement _steps(task).")
@@ -105,7 +108,7 @@ class IterativeUnlearner(Unlearner):
             for stats in self._steps(task):
                 task.record(**stats)
             return
-        rule = Stopping(task)
+        rule = Stopping(task, at_each_step=self.looks_at_each_step)
         if rule.already_there:
             warnings.warn(
                 f"Nothing to forget: {rule.words()}. The net was left as it was; "
