@@ -149,6 +149,24 @@ class _ExactSums:
         pivots = (2 * sums + weight) // (2 * weight)
         return weight, sums, pivots, sums - weight * pivots
 
+    def weight_and_mean(self):
+        """Derive what is of first order: the total weight, and the means of the columns.
+
+        Returns
+        -------
+        weight : float
+        mean : ndarray of shape (n_columns,)
+        """
+        weight, sums, *_ = self._first_order()
+        return self._total(), self._mean(weight, sums)
+
+    def _total(self):
+        weight = _limbs.to_integers(self.limbs[:, :1])[0]
+        return float(np.ldexp(float(weight), int(self.exponents[-1])))
+
+    def _mean(self, weight, sums):
+        return np.ldexp((sums / weight).astype(np.float64), self.exponents[:-1])
+
     def moments(self):
         """Derive float64 moments: one rounding of the integers centred exactly.
 
@@ -158,8 +176,7 @@ class _ExactSums:
         """
         weight, sums, pivots, rest = self._first_order()
         exponents, unit = self.exponents[:-1], int(self.exponents[-1])
-        total = float(np.ldexp(float(_limbs.to_integers(self.limbs[:, :1])[0]), unit))
-        mean = np.ldexp((sums / weight).astype(np.float64), exponents)
+        total, mean = self._total(), self._mean(weight, sums)
         try:
             with np.errstate(over="ignore", invalid="ignore"):
                 scatter = self._centred(weight, sums, pivots, rest)

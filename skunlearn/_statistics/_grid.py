@@ -192,10 +192,14 @@ def _from_spread(block):
     Up to half of the rows may be outliers, on either side.
     """
     values, starts, counts = _sorted_nonzeros(block)
+    full = len(counts) and counts.min() == counts.max() == len(values) // len(counts) > 0
     some = np.flatnonzero(counts)
     middle, spread = np.ones((2, len(counts)))
     middle[some] = np.abs(values[(starts + (counts - 1) // 2)[some]])
-    if len(some):
+    if full:  # no zeros: the columns are rows of a matrix
+        columns, half = values.reshape(len(counts), -1), counts[0] // 2
+        spread = (columns[:, half:] - columns[:, : len(columns[0]) - half]).min(axis=1)
+    elif len(some):
         half = counts[some] // 2
         widths = counts[some] - half  # number of intervals that begin in each column
         firsts = np.cumsum(widths) - widths

@@ -116,18 +116,23 @@ class GroupedMoments:
         Takes "all", "class", "group", "fold" or "cell", returns a dict of key to Moments.
     unweighted : GroupedMoments, default=None
         The moments with every weight 1, where they differ.
+    means : callable, default=None
+        As `partition`, returns a dict of key to (weight, mean), where that is cheaper.
     """
 
-    def __init__(self, partition, unweighted=None):
+    def __init__(self, partition, unweighted=None, means=None):
         self._partition = functools.cache(partition)
         self._unweighted = unweighted
+        self._means = means
 
     @classmethod
     def from_sums(cls, sums, unweighted=None):
         """Derive from `GroupedSums`."""
         other = None if unweighted is None else cls.from_sums(unweighted)
         return cls(
-            lambda by: {key: part.moments() for key, part in sums.partition(by).items()}, other
+            lambda by: {key: part.moments() for key, part in sums.partition(by).items()},
+            other,
+            lambda by: {k: part.weight_and_mean() for k, part in sums.partition(by).items()},
         )
 
     @property
@@ -138,6 +143,12 @@ class GroupedMoments:
     def by(self, which):
         """Moments of a partition: a dict, keys in canonical order."""
         return self._partition(which)
+
+    def means(self, which):
+        """Weight and mean of each part of a partition, whose scatters nobody needs."""
+        if self._means is None:
+            return {key: (part.weight, part.mean) for key, part in self.by(which).items()}
+        return self._means(which)
 
     @property
     def pooled(self):

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from skunlearn._statistics._threads import map_ranges
 
-_BLOCK = 512
+_BLOCK = 2**17  # numbers hashed at once, so that they stay in cache
 _U = np.uint64
 _HALF, _MASK = _U(32), _U(0xFFFFFFFF)
 _LARGE = 2**53
@@ -114,10 +114,12 @@ def _add_sparse(sums, block, multipliers):
 
 
 def _add_dense(sums, block, multipliers):
+    step = max(16, _BLOCK // max(1, block.shape[1]))
+
     def work(ranges):
         for first, last in ranges:
-            for start in range(first, last, _BLOCK):
-                part = slice(start, min(start + _BLOCK, last))
+            for start in range(first, last, step):
+                part = slice(start, min(start + step, last))
                 words = as_words(block[part])
                 low, high = words & _MASK, words >> _HALF
                 for total, (a, b) in zip(sums, multipliers, strict=True):

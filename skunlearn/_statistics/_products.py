@@ -202,11 +202,11 @@ def _fast_range(accumulator, blocks, start, stop, scales, rows):
         if products is None:
             _general_range(accumulator, blocks, first, last, scales, rows)
             continue
-        pending = (
-            products
-            if pending is None
-            else [sum(pair) for pair in zip(pending, products, strict=True)]
-        )
+        if pending is None:
+            pending = products
+        else:
+            for total, product in zip(pending, products, strict=True):
+                total += product
         waiting += 1
         if waiting == FLUSH or last == stop:
             accumulator.add(_by_position(pending))

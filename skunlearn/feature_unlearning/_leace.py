@@ -338,7 +338,7 @@ class LinearConceptEraser(
         d = pooled.n_features - n_numbers
         columns = info["columns"].of_width(d)
         moved = list(columns.moved)
-        by_group = moments.by("group")
+        by_group = moments.means("group")
         groups = in_order(by_group)
         cross = [class_correlations([by_group[g] for g in groups], groups, pooled)]
         cross.append(number_correlations(pooled, d))

@@ -28,10 +28,13 @@ def eraser(covariance, mean, cross):
 
 
 def class_correlations(parts, groups, pooled):
-    """Covariances of the columns with the indicator of each class, divided by its deviation."""
+    """Covariances of the columns with the indicator of each class, divided by its deviation.
+
+    `parts` holds weight and mean of each class.
+    """
     found = []
-    shares = np.array([part.weight for part in parts]) / pooled.weight
-    gaps = np.stack([part.mean - pooled.mean for part in parts])[:, : pooled.n_features]
+    shares = np.array([weight for weight, _ in parts]) / pooled.weight
+    gaps = np.stack([mean - pooled.mean for _, mean in parts])[:, : pooled.n_features]
     for column in zip(*groups, strict=True):
         labels = np.array([column.index(label) for label in column])
         for label in np.unique(labels):
