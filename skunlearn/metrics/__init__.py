@@ -2,6 +2,7 @@
 
 from skunlearn.metrics._audit_leakage import audit_leakage
 from skunlearn.metrics._distances import distance_correlation, sliced_wasserstein
+from skunlearn.metrics._divergence import RefitDivergence, divergence_from_refit
 from skunlearn.metrics._entropy import EntropyComparison, entropy_comparison
 from skunlearn.metrics._forgetting import ForgettingEpsilon, forgetting_epsilon, klom
 from skunlearn.metrics._information import mutual_information
@@ -19,6 +20,7 @@ from skunlearn.metrics._plot import (
 )
 from skunlearn.metrics._prediction_gaps import discrimination, ks_distance
 from skunlearn.metrics._rate_distortion import RateDistortion, rate_distortion
+from skunlearn.metrics._reconstruction import DeletionReconstruction, deletion_reconstruction
 from skunlearn.metrics._refit import RefitDistance, refit_distance
 from skunlearn.metrics._relearn import RelearnTime, relearn_time
 from skunlearn.metrics._results import DependenceResult
@@ -28,6 +30,7 @@ from skunlearn.metrics._select import StrengthSelection, select_strength
 from skunlearn.metrics._utilities import TransportUtilities, transport_utilities
 
 __all__ = [
+    "DeletionReconstruction",
     "DependenceResult",
     "EntropyComparison",
     "ForgettingDistributionDisplay",
@@ -44,12 +47,15 @@ __all__ = [
     "ProbeAudit",
     "RateDistortion",
     "RefitDistance",
+    "RefitDivergence",
     "RelearnTime",
     "StrengthSelection",
     "TransportUtilities",
     "audit_leakage",
+    "deletion_reconstruction",
     "discrimination",
     "distance_correlation",
+    "divergence_from_refit",
     "entropy_comparison",
     "forgetting_epsilon",
     "klom",

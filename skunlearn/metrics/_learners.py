@@ -17,7 +17,8 @@ def flat_target(y):
 
 def is_classification(model, y):
     """Tell whether a model classifies: by its tags, or else by the targets."""
-    if is_classifier(model) or is_regressor(model):
+    tagged = hasattr(model, "__sklearn_tags__")  # a model of any class may be judged
+    if tagged and (is_classifier(model) or is_regressor(model)):
         return is_classifier(model)
     return not type_of_target(y).startswith("continuous")
 
