@@ -127,6 +127,20 @@ def test_targets_join_the_columns(kind):
     assert np.allclose(joint.moments().variance, X.var(axis=0), rtol=1e-9)
 
 
+@pytest.mark.parametrize("n", [1, 2, 7, 500])
+def test_a_column_with_zeros_beside_it_keeps_its_grid(n):
+    rng = np.random.default_rng(n)
+    X = rng.normal(size=(n, 6)) * [1, 1e5, 1e-7, 1, 1, 1] + [0, 3, 0, 50, 1e6, 0.1]
+    X[: n // 2, 3] = 7.0  # half of the values are equal
+    gaps = np.where(rng.random(n) < 0.5, 0.0, rng.normal(size=n))[:, None]
+    alone, beside = (choose_exponents([Z], None, "auto") for Z in (X, np.hstack([X, gaps])))
+    np.testing.assert_array_equal(alone[:6], beside[:6])
+    by_column = [choose_exponents([X[:, [j]]], None, "auto")[0] for j in range(6)]
+    np.testing.assert_array_equal(alone[:6], by_column)
+    if n > 7:
+        assert len(set(alone[:6])) > 2
+
+
 @pytest.mark.parametrize("weights", [None, "fractional"])
 def test_some_rows_are_those_rows(weights):
     X = draw(n=50)
