@@ -200,7 +200,7 @@ def test_a_no_op_is_apart_and_a_refit_is_not(load):
     order = np.random.default_rng(0).permutation(len(y))[:500]
     X, y = X[order], y[order].copy()
     y[:50] = (y[:50] + 1) % (y.max() + 1)  # learned by heart
-    forest = RandomForestClassifier(8)
+    forest = RandomForestClassifier(20)
     fits = [clone(forest).set_params(random_state=i).fit(X[50:], y[50:]) for i in range(20)]
     no_op = clone(forest).set_params(random_state=99).fit(X, y)
     found = divergence_from_refit(no_op, fits[1:], X[:50])
