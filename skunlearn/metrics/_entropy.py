@@ -138,14 +138,14 @@ def entropy_comparison(unlearned, refits, X_forget=None):
     refits = list(refits) if several else [refits]
     if not refits:
         raise ValueError("Got no refits, expected at least one.")
-    entropies = np.array([_entropies(model, X_forget) for model in (unlearned, *refits)])
+    entropies = [_entropies(model, X_forget) for model in (unlearned, *refits)]
+    if len(sizes := sorted({len(row) for row in entropies})) > 1:
+        raise ValueError(
+            f"Got probabilities of {sizes} rows, expected the same rows of all models."
+        )
+    entropies = np.array(entropies)
     n = len(entropies)
-    ks, p = np.zeros((n, n)), np.ones((n, n))
-    for i, j in zip(*np.triu_indices(n, 1), strict=True):
-        one, other = entropies[i], entropies[j]
-        ks[i, j] = ks[j, i] = stats.ks_2samp(one, other, method="asymp").statistic
-        if np.any(one != other):
-            p[i, j] = p[j, i] = stats.wilcoxon(one, other).pvalue
+    ks, p = _pairwise(entropies)
     among = np.triu_indices(n - 1, 1)
     distance = ks.sum(axis=1) / (n - 1)
     return EntropyComparison(
@@ -157,6 +157,25 @@ def entropy_comparison(unlearned, refits, X_forget=None):
         null_wilcoxon_p=p[1:, 1:][among],
         p_value=float(np.mean(distance >= distance[0] - 1e-12)) if n > 2 else None,
     )
+
+
+def _pairwise(entropies):
+    """Kolmogorov–Smirnov distance and Wilcoxon p-value of each pair of models, as matrices."""
+    n, n_rows = entropies.shape
+    ordered = np.sort(entropies, axis=1)
+    ks, p = np.zeros((n, n)), np.ones((n, n))
+    places = np.sort(entropies.ravel())
+    shares = np.array([np.searchsorted(row, places, side="right") for row in ordered]) / n_rows
+    pairs = np.triu_indices(n, 1)
+    differences = entropies[pairs[0]] - entropies[pairs[1]]
+    some = np.any(differences != 0, axis=1)
+    if some.any():
+        i, j = (side[some] for side in pairs)
+        tested = stats.wilcoxon(differences[some], axis=1, method="asymptotic")
+        p[i, j] = p[j, i] = tested.pvalue
+    for i, j in zip(*pairs, strict=True):
+        ks[i, j] = ks[j, i] = np.abs(shares[i] - shares[j]).max()
+    return ks, p
 
 
 def _is_list_of_models(refits):

@@ -128,8 +128,8 @@ def relearn_time(
         in place: an epoch on the forget rows, on all rows, a larger part of a refit. By default
         ``model.partial_fit(X_forget, y_forget)``.
     scoring : str or callable, default=None
-        As in scikit-learn; the models' own `score` by default. Losses ("neg_log_loss") move
-        sooner than accuracies.
+        As in scikit-learn, ``scoring(model, X, y)`` for a callable; the models' own `score` by
+        default. Losses move sooner than accuracies.
     tolerance : float, default=0.0
         How far below the original's score is near enough.
     max_steps : int, default=100
