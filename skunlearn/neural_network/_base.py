@@ -21,7 +21,7 @@ from skunlearn.neural_network._calibrated_teacher import CalibratedTeacher
 from skunlearn.neural_network._calibration import Calibration
 from skunlearn.neural_network._data import arrays_of
 from skunlearn.neural_network._forgetting import Forgetting
-from skunlearn.neural_network._kept import Fitted, codes_of, make_pieces, residues_of
+from skunlearn.neural_network._kept import PIECES, Fitted, codes_of, make_pieces, residues_of
 from skunlearn.neural_network._modules import MLP
 from skunlearn.neural_network._unlearner import Unlearner
 from skunlearn.neural_network._view import NetView, Rows
@@ -99,8 +99,10 @@ class UnlearnableNetMixin(UnlearnerMixin):
     def _names_to_keep(self):
         if isinstance(self.keep, str) and self.keep == "auto":
             return self._strategy().requires_kept
+        if isinstance(self.keep, str) and self.keep == "all":
+            return tuple(sorted(PIECES))
         if not isinstance(self.keep, (tuple, list)):
-            raise ValueError(f'Got keep={self.keep!r}, expected "auto" or a tuple of names.')
+            raise ValueError(f'Got keep={self.keep!r}, expected "auto", "all" or a tuple of names.')
         return tuple(self.keep)
 
     # -- fitting ---------------------------------------------------------------------------

@@ -29,9 +29,10 @@ class NeuralNetClassifier(AdoptionMixin, UnlearnableNetMixin, skorch.NeuralNetCl
         Of the default module.
     unlearner : Unlearner, default=None
         How rows are forgotten; None: `CalibratedTeacher`.
-    keep : "auto" or tuple of str, default="auto"
+    keep : {"auto", "all"} or tuple of str, default="auto"
         What is kept at fit so that rows can be forgotten without those that remain: "auto", what
-        the unlearner asks for; or names out of "side_model", "curvature", "importances".
+        the unlearner asks for; "all", to try one unlearner after the other; or names out of
+        "side_model", "curvature", "importances".
     track_rows : bool, default=True
         Keep a fingerprint of each row (8 bytes), so that rows never learned are refused.
     random_state : int, RandomState instance or None, default=None
@@ -232,9 +233,10 @@ class NeuralNetRegressor(AdoptionMixin, UnlearnableNetMixin, skorch.NeuralNetReg
         Of the default module.
     unlearner : Unlearner, default=None
         How rows are forgotten; None: `CalibratedTeacher`.
-    keep : "auto" or tuple of str, default="auto"
+    keep : {"auto", "all"} or tuple of str, default="auto"
         What is kept at fit so that rows can be forgotten without those that remain: "auto", what
-        the unlearner asks for; or names out of "side_model", "curvature", "importances".
+        the unlearner asks for; "all", to try one unlearner after the other; or names out of
+        "side_model", "curvature", "importances".
     track_rows : bool, default=True
         Keep a fingerprint of each row (8 bytes), so that rows never learned are refused.
     random_state : int, RandomState instance or None, default=None
