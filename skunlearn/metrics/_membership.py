@@ -12,7 +12,7 @@ from skunlearn._statistics._rows import join
 from skunlearn.metrics._attack_signals import SignalReader
 from skunlearn.metrics._likelihood_ratio import likelihood_ratios
 from skunlearn.metrics._membership_result import MembershipInference
-from skunlearn.metrics._roc import auc, auc_with_interval, tpr_at
+from skunlearn.metrics._roc import auc, auc_with_interval, excess_interval, tpr_at
 from skunlearn.metrics._shadows import Pool, downdates, draw_members, run_shadows
 
 _METHODS = ("lira", "u-lira", "loss", "entropy")
@@ -31,6 +31,7 @@ def membership_inference(
     *,
     method="lira",
     n_shadows=64,
+    n_refits=5,
     shadows="auto",
     learner=None,
     unlearn=None,
@@ -63,6 +64,8 @@ def membership_inference(
     n_shadows : int, default=64
         At least 8. Each row is learned by half of them; for "u-lira" by as many as make their
         requests the size of the real one, but at least 16 of 64.
+    n_refits : int, default=5
+        Models fitted on the retained rows alone, which are attacked as well: the null. At least 1.
     shadows : {"auto", "refit", "unlearn"}, default="auto"
         How shadows come about. "unlearn": one fit on all rows, of which copies forget what a
         shadow shall not know. "auto": that, where the model says that forgetting is exact and
@@ -112,15 +115,16 @@ def membership_inference(
     `decision_function` where there are no probabilities; for regressors the residual. Variances
     are drawn towards that of a typical row, which counts as four shadows.
 
-    *Controls*: each shadow is also attacked, judged by the others. `null` is the attack on rows
-    that a shadow never saw, `learned` on those that it learned: if the latter is near .5, there is
+    *Controls*: `null` is the attack on refits. `learned` is that on shadows, each judged by the
+    others: forget rows that it learned against those that it did not. If it is near .5, there is
     nothing to find, and not finding it says nothing.
 
-    *Reading it*: forget and unseen rows must be from one law. If they are not (one class, or the
-    rows of one clinic), the null is not at .5: compare with its mean. The interval is over the draw
-    of rows, for this model. An AUC near .5 can hide a few rows that are found for certain: look at
-    the rates at few false positives, which are refused where fewer than ten unseen rows would lie
-    above the threshold, and at the scores. "u-lira" of an exact method is a tie by construction.
+    *Reading it*: forget and unseen rows should be from one law. If they are not (one class, or the
+    rows of one clinic), the null is not at .5, and `found` asks for more than the null. The
+    interval is over the draw of rows, for this model. An AUC near .5 can hide a few rows that are
+    found for certain: look at the rates at few false positives, which are refused where fewer than
+    ten unseen rows would lie above the threshold, and at the scores. "u-lira" of an exact method is
+    a tie by construction.
 
     References
     ----------
@@ -148,7 +152,7 @@ def membership_inference(
     """
     models = dict(model) if isinstance(model, dict) else {None: model}
     learner = next(iter(models.values()), None) if learner is None else learner
-    _check_options(models, method, n_shadows, shadows, unlearn, level, X_retain)
+    _check_options(models, method, n_shadows, n_refits, shadows, unlearn, level, X_retain)
     pool = _pool(X_forget, y_forget, X_retain, y_retain, X_test, y_test)
     fitted = [learner] if hasattr(learner, "classes_") else []
     reader = SignalReader([*models.values(), *fitted], pool.y, method)
@@ -162,30 +166,32 @@ def membership_inference(
             pool,
             reader,
             member,
+            n_refits=n_refits,
             by=_way(learner, shadows, forget),
             forget=forget,
             rng=rng,
             n_jobs=n_jobs,
             verbose=verbose,
         )
-        member = made.member
     answers = [reader.read(one, pool.X) for one in models.values()]
-    signals = reader.finish([*answers, *(made.answers if made else [])])
-    ours, theirs = signals[: len(models)], signals[len(models) :]
+    refits = made.refits if made else []
+    signals = reader.finish([*answers, *refits, *(made.answers if made else [])])
+    ours, theirs = np.split(signals, [len(answers) + len(refits)])
     laws = {}
     if method in ("lira", "u-lira"):
         ratios = likelihood_ratios(ours, theirs, member)
         judged, controls, laws = ratios.models, ratios.shadows, ratios.laws
     else:
         judged, controls = ours, theirs
-    null, learned = _controls(controls, member, pool.n_forget)
+    judged, null = np.split(judged, [len(models)])
+    learned = power(controls[:, : pool.n_forget], member[:, : pool.n_forget])
     found = {}
-    for name, scores, signal in zip(models, judged, ours, strict=True):
+    for name, scores, signal in zip(models, judged, ours[: len(models)], strict=True):
         found[name] = _result(
-            scores[: pool.n_forget],
-            scores[pool.n_forget :],
+            scores,
+            null,
+            pool.n_forget,
             level,
-            null=null,
             learned=learned,
             rows={"signal": signal, **laws},
             signal=reader.name,
@@ -197,13 +203,15 @@ def membership_inference(
     return found if isinstance(model, dict) else found[None]
 
 
-def _check_options(models, method, n_shadows, shadows, unlearn, level, X_retain):
+def _check_options(models, method, n_shadows, n_refits, shadows, unlearn, level, X_retain):
     if not models:
         raise ValueError("Got no model to attack.")
     if method not in _METHODS:
         raise ValueError(f"Got method={method!r}, expected one of {list(_METHODS)}.")
     if not isinstance(n_shadows, numbers.Integral) or n_shadows < _FEWEST:
         raise ValueError(f"Got n_shadows={n_shadows!r}, expected an int of {_FEWEST} or more.")
+    if not isinstance(n_refits, numbers.Integral) or n_refits < 1:
+        raise ValueError(f"Got n_refits={n_refits!r}, expected an int of 1 or more.")
     if shadows not in ("auto", "refit", "unlearn"):
         raise ValueError(f"Got shadows={shadows!r}, expected 'auto', 'refit' or 'unlearn'.")
     if not 0 < level < 1:
@@ -268,19 +276,14 @@ def _way(learner, shadows, forget):
     return "unlearn" if shadows == "unlearn" else "refit"
 
 
-def _controls(scores, member, n_forget):
-    """AUC of each shadow on what it never saw, and on what it learned."""
-    null, learned = [], []
-    for row, inside in zip(scores, member, strict=True):
-        forget, unseen = row[:n_forget], row[n_forget:][~inside[n_forget:]]
-        kept, left_out = forget[inside[:n_forget]], forget[~inside[:n_forget]]
-        if len(unseen) and len(kept) and len(left_out):
-            null.append(auc(left_out, unseen))
-            learned.append(auc(kept, unseen))
-    return np.array(null), np.array(learned)
+def power(scores, member):
+    """AUC of each shadow: the rows that it learned against those that it did not."""
+    pairs = [(row[inside], row[~inside]) for row, inside in zip(scores, member, strict=True)]
+    return np.array([auc(one, other) for one, other in pairs if len(one) and len(other)])
 
 
-def _result(scores, unseen, level, **words):
+def _result(judged, null, n_forget, level, **words):
+    scores, unseen = judged[:n_forget], judged[n_forget:]
     value, bounds = auc_with_interval(scores, unseen, level)
     rates = {fpr: tpr_at(scores, unseen, fpr, level) for fpr in _RATES}
     return MembershipInference(
@@ -289,6 +292,8 @@ def _result(scores, unseen, level, **words):
         tpr={fpr: rate for fpr, (rate, _, _) in rates.items()},
         tpr_interval={fpr: between for fpr, (_, between, _) in rates.items()},
         refused={fpr: why for fpr, (_, _, why) in rates.items() if why},
+        null=np.array([auc(row[:n_forget], row[n_forget:]) for row in null]),
+        excess_interval=excess_interval(judged, null, n_forget, level) if len(null) else None,
         scores=scores,
         unseen_scores=unseen,
         level=level,

@@ -25,12 +25,15 @@ class MembershipInference:
         Clopper and Pearson at `level`, given the threshold.
     refused : dict of float to str
         Why a rate is None.
-    null : ndarray of shape (n_shadows,)
-        The same attack where both laws are one: AUC of each shadow on the rows in question that it
-        never saw, judged by the other shadows. Empty without shadows.
+    null : ndarray of shape (n_refits,)
+        The same attack where there is nothing to find: AUC of refits on the retained rows alone.
+        One, where all refits are equal. Empty without shadows.
+    excess_interval : tuple of float or None
+        Confidence interval at `level` of `auc` less the mean of `null`, over the draw of the rows
+        and, with several refits, their seeds.
     learned : ndarray of shape (n_shadows,)
-        The positive control: AUC of each shadow on the forget rows that it learned ("u-lira":
-        learned and forgot) against the unseen rows that it did not.
+        The positive control, what there is to find: AUC of the forget rows that a shadow learned
+        ("u-lira": learned and forgot) against those that it did not, judged by the other shadows.
     scores, unseen_scores : ndarray of shape (n_forget,) and (n_test,)
         By row; more for "was learned". Log likelihood ratios in nats, or the signal itself for the
         weak attacks.
@@ -71,6 +74,7 @@ class MembershipInference:
     tpr_interval: dict
     refused: dict
     null: np.ndarray
+    excess_interval: tuple | None
     learned: np.ndarray
     scores: np.ndarray
     unseen_scores: np.ndarray
@@ -95,20 +99,22 @@ class MembershipInference:
 
     @property
     def found(self):
-        """Whether the interval lies above chance, and above the mean of the null."""
-        null = float(self.null.mean()) if len(self.null) else 0.5
-        return bool(self.auc_interval[0] > max(0.5, null))
+        """Whether the interval lies above chance, and that of the excess above zero."""
+        excess = (
+            self.excess_interval is None or self.excess_interval[0] > 1e-9
+        )  # more than rounding
+        return bool(self.auc_interval[0] > 0.5 and excess)
 
     @property
     def powerless(self):
         """Whether the attack finds little where there is something; None without shadows.
 
-        It is, where the mean of `learned` is not above that of the null by half the interval.
+        It is, where the mean of `learned` is above chance by no more than half the interval.
         """
         if not len(self.learned):
             return None
         half = (self.auc_interval[1] - self.auc_interval[0]) / 2
-        return bool(self.learned.mean() - self.null.mean() <= half)
+        return bool(self.learned.mean() - 0.5 <= half)
 
     @property
     def verdict(self):
@@ -135,15 +141,21 @@ class MembershipInference:
         ]
         if len(self.null):
             did = "learned and forgot" if self.method == "u-lira" else "learned"
+            count = f"{len(self.null)} refits" if len(self.null) > 1 else "the refit"
+            mean, (below, above) = self.null.mean(), self.excess_interval
             lines += [
-                f"  shadows that never saw the rows: {_spread(self.null)}",
-                f"  shadows that {did} the rows: {_spread(self.learned)}",
+                f"  {count}, which never saw the rows: {mean:.3f}; the model exceeds it "
+                f"by {self.auc - mean:+.3f} [{below:+.3f}, {above:+.3f}]",
+                f"  what there is to find (rows that shadows {did}): {self._power()}",
             ]
         for fpr, rate in self.tpr.items():
             shown = f"refused: {self.refused[fpr]}" if rate is None else f"{rate:.2%}"
             lines.append(f"  found at {fpr:.1%} false positives: {shown}")
         made = f"{self.n_shadows} shadows by {self.shadows}, {self.seconds:.3g} s; "
         return "\n".join([*lines, f"  {made if self.n_shadows else ''}signal: {self.signal}"])
+
+    def _power(self):
+        return f"{self.learned.mean():.3f} on average" if len(self.learned) else "not known"
 
     def __repr__(self):
         """Name of the attack and its area."""
@@ -157,8 +169,3 @@ class MembershipInference:
         names = ["part", *columns]
         table = zip(part, *(values.tolist() for values in columns.values()), strict=True)
         return to_frame([dict(zip(names, row, strict=True)) for row in table])
-
-
-def _spread(values):
-    low, high = np.quantile(values, [0.025, 0.975])
-    return f"{values.mean():.3f} on average, 95% of them in [{low:.3f}, {high:.3f}]"

@@ -16,15 +16,45 @@ def auc(positive, negative):
 
 def auc_with_interval(positive, negative, level):
     """Return the area and its confidence interval: DeLong's variance, on the logit scale."""
-    codes = np.repeat([1, 0], [len(positive), len(negative)])
-    metric = AUC(2, "macro")
-    ranks = metric.prepare(np.concatenate([positive, negative])[:, None])
-    value = float(metric.value(codes, ranks))
+    value, influence = _auc_with_influence(positive, negative)
     if value in (0.0, 1.0):  # no variance to be seen: as a rate without an error
         reach = float(((1 - level) / 2) ** (1 / min(len(positive), len(negative))))
         return value, (reach, 1.0) if value else (0.0, 1 - reach)
-    error = np.sqrt(np.sum(metric.influence(codes, ranks) ** 2))
-    return value, interval(value, error, level, is_auc=True)
+    return value, interval(value, np.sqrt(np.sum(influence**2)), level, is_auc=True)
+
+
+def excess_interval(scores, others, n_positive, level):
+    """Confidence interval of an area less the mean of others, over the same rows.
+
+    DeLong's variance of the paired difference, and the spread of the others, of which the first
+    would be one if it were like them.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_rows,)
+        Positives first.
+    others : ndarray of shape (n_others, n_rows)
+    n_positive : int
+    level : float
+
+    Returns
+    -------
+    tuple of float
+    """
+    value, own = _auc_with_influence(scores[:n_positive], scores[n_positive:])
+    found = [_auc_with_influence(row[:n_positive], row[n_positive:]) for row in others]
+    values = np.array([area for area, _ in found])
+    variance = np.sum((own - np.mean([influence for _, influence in found], axis=0)) ** 2)
+    if len(values) > 1:
+        variance += np.var(values, ddof=1) * (1 + 1 / len(values))
+    return interval(value - values.mean(), np.sqrt(variance), level, is_auc=False)
+
+
+def _auc_with_influence(positive, negative):
+    codes = np.repeat([1, 0], [len(positive), len(negative)])
+    metric = AUC(2, "macro")
+    ranks = metric.prepare(np.concatenate([positive, negative])[:, None])
+    return float(metric.value(codes, ranks)), metric.influence(codes, ranks)
 
 
 def roc_curve(positive, negative):

@@ -1,4 +1,7 @@
-"""Shadow models: each learned the rows that remain and a random part of the rows in question."""
+"""Shadow models: each learned the rows that remain and a random part of the rows in question.
+
+Refits, which are the null, are shadows that learned none of these.
+"""
 
 import copy
 import dataclasses
@@ -17,14 +20,13 @@ _ENOUGH = 16  # shadows on either side of a row, where the size of the models is
 
 @dataclasses.dataclass(frozen=True)
 class Shadows:
-    """What shadow models say on the rows in question, and which of these each had learned.
+    """What shadow models, and refits, say on the rows in question: an array a model.
 
-    `answers` holds an array a shadow; `member` is of shape (n_shadows, n_rows); `way` is "refits",
-    "exact downdating" or "unlearning".
+    `way` is "refits", "exact downdating" or "unlearning".
     """
 
     answers: list
-    member: np.ndarray
+    refits: list
     way: str
     seconds: float
 
@@ -97,8 +99,8 @@ def downdates(model):
     return hasattr(model, "__sklearn_tags__") and not keeps_rows(model)
 
 
-def run_shadows(learner, pool, reader, member, *, by, forget, rng, n_jobs, verbose):
-    """Make the shadows and read them.
+def run_shadows(learner, pool, reader, member, *, n_refits, by, forget, rng, n_jobs, verbose):
+    """Make the shadows and the refits, and read them.
 
     Parameters
     ----------
@@ -107,6 +109,8 @@ def run_shadows(learner, pool, reader, member, *, by, forget, rng, n_jobs, verbo
     pool : Pool
     reader : SignalReader
     member : ndarray of shape (n_shadows, n_rows), bool
+    n_refits : int
+        Models of the retained rows alone; one is enough where all are derived from one fit.
     by : {"refit", "downdate", "unlearn"}
     forget : callable or None
         How a shadow forgets the rows in question that it learned, if it does.
@@ -118,9 +122,12 @@ def run_shadows(learner, pool, reader, member, *, by, forget, rng, n_jobs, verbo
     Shadows
     """
     start = time.perf_counter()
+    n_refits = n_refits if by == "refit" else min(n_refits, 1)
     dropped = draw_dropped(member, pool, forget is not None, rng)
-    seeds = rng.randint(2**31 - 1, size=len(member))
-    jobs = list(zip(member, dropped, seeds, strict=True))
+    dropped += [np.arange(0)] * n_refits
+    learned = np.vstack([member, np.zeros((n_refits, pool.n_rows), dtype=bool)])
+    seeds = rng.randint(2**31 - 1, size=len(learned))
+    jobs = list(zip(learned, dropped, seeds, strict=True))
     parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
     if by == "refit":
         chunks = [[job] for job in jobs]
@@ -132,13 +139,13 @@ def run_shadows(learner, pool, reader, member, *, by, forget, rng, n_jobs, verbo
         chunks = [jobs[i::n_chunks] for i in range(n_chunks)]
         todo = (joblib.delayed(_downdated)(whole, pool, reader, c) for c in chunks)
     progress = Progress("[membership] shadow", len(jobs), verbose)
-    answers = []
-    for chunk, found in zip(chunks, parallel(todo), strict=True):
-        answers += found
-        progress.say(f"{time.perf_counter() - start:.3g} s", len(chunk))
-    order = np.concatenate([np.arange(len(jobs))[i :: len(chunks)] for i in range(len(chunks))])
+    answers = [None] * len(jobs)
+    for i, found in enumerate(parallel(todo)):
+        answers[i :: len(chunks)] = found
+        progress.say(f"{time.perf_counter() - start:.3g} s", len(found))
     way = {"refit": "refits", "downdate": "exact downdating", "unlearn": "unlearning"}[by]
-    return Shadows(answers, member[order], way, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return Shadows(answers[: len(member)], answers[len(member) :], way, seconds)
 
 
 def _untracked(model):
@@ -157,7 +164,7 @@ def _refitted(learner, pool, reader, jobs, forget):
         with seeded(int(seed)):
             model = _untracked(reseeded(learner, int(seed)))
             model.fit(join(X, X_retain), join(y, y_retain))
-            if forget is not None:
+            if forget is not None and member.any():
                 changed = forget(model, X, y, X_retain, y_retain)
                 model = model if changed is None else changed
             found.append(reader.read(model, pool.X))
