@@ -53,12 +53,13 @@ class ByRowsMixin:
         self._check_form(forget)
         if learn is not None:
             return self._prepare_corrected(forget, learn)
-        if forget.options.get("X_retain") is not None:
+        frozen = forget.options.get("upstream") == "frozen"
+        if forget.options.get("X_retain") is not None and not frozen:
             return self._prepare_refit_on_given(forget)
         if isinstance(self.__dict__.get("_ledger"), RowStore):
             kept = self._ledger.without(row_parts(forget))
             return self._refitted_on(kept.columns["X"], kept.columns["y"], kept.extra)
-        if forget.options.get("upstream") == "frozen":
+        if frozen:
             return self._prepare_frozen(forget)
         raise UnlearningError(
             f"This pipeline cannot forget rows exactly: {self._reason}. Pass X_retain and y_retain "
@@ -96,7 +97,7 @@ class ByRowsMixin:
             fresh.fit(X, y, **params)
         except ValueError as error:
             raise UnlearningError(f"{error} (raised by fit on the rows that remain)") from error
-        return {**vars(fresh), "_frozen": (), "_purge": True}
+        return {**vars(fresh), "_frozen": None, "_purge": True}
 
     def _prepare_frozen(self, forget):
         steps = list(flat_steps(self))
@@ -110,12 +111,21 @@ class ByRowsMixin:
         if "_ledger" in vars(self):
             ledger["_ledger"] = self._ledger.without(row_parts(forget))
         routes = dict(self._routes)
-        X = forget.X
-        for name, step in steps[:-1]:
-            Z = {"sensitive_features": forget.sensitive_features}
-            X = step.transform(X, **(Z if "sensitive_features" in routes[name] else {}))
+        Z = {"sensitive_features": forget.sensitive_features}
+
+        def transformed(X, Z):
+            for name, step in steps[:-1]:
+                X = step.transform(X, **(Z if "sensitive_features" in routes[name] else {}))
+            return X
+
         weight = forget.sample_weight if "sample_weight" in routes[path] else None
-        request = Request(X, forget.y, weight, options={"by_owner": True})
+        options = {"by_owner": True}
+        if (rows := forget.options.get("X_retain")) is not None:
+            Z_retain = {
+                "sensitive_features": forget.options["fit_params"].get("sensitive_features")
+            }
+            options["retain"] = Request(transformed(rows, Z_retain), forget.options["y_retain"])
+        request = Request(transformed(forget.X, Z), forget.y, weight, options=options)
         attributes = last._prepare_unlearn(request)
         frozen = tuple(name for name, step in steps[:-1] if get_tags(step).requires_fit)
         return {**ledger, "_frozen": frozen, "_learned_by": {path: attributes}, "_purge": True}

@@ -261,7 +261,8 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
             Their sensitive features, if some were given to `fit`.
         X_retain, y_retain : array-like, default=None
             The rows that remain, where the steps are no function of moments: the pipeline is
-            refitted on them. They must be the learned rows less the forgotten ones.
+            refitted on them, and they must be the learned rows less the forgotten ones. With
+            ``upstream="frozen"`` they go, transformed, to the `unlearn` of the last step.
         fit_params_retain : dict, default=None
             Fit parameters for that refit.
         upstream : {None, "frozen"}, default=None
@@ -388,13 +389,8 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
                 detail="The whole chain is derived from exact moments of the raw rows: equal, bit "
                 "for bit, to a fit on the rows that remain, on the same grid.",
             )
-        if vars(self).get("_frozen"):
-            return Guarantee(
-                "approximate",
-                conditional_on=conditions(None, self.track_rows),
-                residues=tuple(f"fitted statistics of step {name}" for name in self._frozen),
-                detail="Only the last step forgot; the steps before it were left as they are.",
-            )
+        if vars(self).get("_frozen") is not None:
+            return self._guarantee_of_the_last_step()
         kept = isinstance(vars(self).get("_ledger"), RowStore)
         way = "the kept raw rows" if kept else "the rows given as X_retain, and refused otherwise"
         chance = " Steps that draw at random draw anew, unless random_state is an int."
@@ -402,6 +398,23 @@ class Pipeline(ByRowsMixin, UnlearnerMixin, pipeline.Pipeline):
             "exact",
             conditional_on=conditions(None, self.track_rows),
             detail=f"Forgetting is a refit on {way} ({self._reason}).{chance}",
+        )
+
+    def _guarantee_of_the_last_step(self):
+        """Say what the last step promises, or less: the steps before it may know the rows."""
+        path, last = list(flat_steps(self))[-1]
+        theirs = getattr(last, "guarantee_", None)
+        residues = tuple(f"fitted statistics of step {name}" for name in self._frozen)
+        kind, detail = "approximate", "the steps before it were left as they are."
+        if theirs is not None:
+            residues += tuple(f"step {path}: {residue}" for residue in theirs.residues)
+            kind = kind if self._frozen else theirs.kind
+            detail = f"{detail} {theirs.detail}"
+        return Guarantee(
+            kind,
+            conditional_on=conditions(None, self.track_rows),
+            residues=residues,
+            detail=f"Only the last step forgot; {detail}",
         )
 
     @property

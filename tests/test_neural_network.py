@@ -10,9 +10,11 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler, scale
+from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
 
 from skunlearn.exceptions import NotLearnedError, UnlearningError
+from skunlearn.pipeline import make_pipeline as unlearning_pipeline
+from skunlearn.preprocessing import StandardScaler as ExactScaler
 
 torch = pytest.importorskip("torch")
 skorch = pytest.importorskip("skorch")
@@ -372,6 +374,33 @@ def test_going_on_with_training_makes_no_copies(digits):
     net.unlearn(X[:9], y[:9])
     with pytest.raises(NotLearnedError):
         net.unlearn(X[:9], y[:9])
+
+
+def test_in_a_pipeline_the_net_forgets_behind_frozen_steps(digits):
+    X, y = digits
+    tuned = FineTune(n_epochs=1, stopping=None)
+    net = NeuralNetClassifier(unlearner=tuned, **QUICK)
+    model = unlearning_pipeline(ExactScaler(), net).fit(X, y)
+    with pytest.raises(UnlearningError, match="cannot forget rows exactly"):
+        model.unlearn(X[:9], y[:9])
+    before = weights(model[-1])
+    rest = {"X_retain": X[9:], "y_retain": y[9:]}
+    model.unlearn(X[:9], y[:9], upstream="frozen", **rest)
+    assert model.n_samples_retained_ == model[-1].n_samples_retained_ == len(X) - 9
+    assert not np.array_equal(before[0], weights(model[-1])[0])
+    assert "fitted statistics of step standardscaler" in model.guarantee_.residues
+    with pytest.raises(NotLearnedError):
+        model.unlearn(X[:9], y[:9], upstream="frozen", **rest)
+
+
+def test_a_pipeline_is_no_surer_than_its_net(digits):
+    X, y = digits[0][:300], digits[1][:300]
+    model = unlearning_pipeline(FunctionTransformer(), NeuralNetClassifier(unlearner=STEP, **QUICK))
+    model.fit(X, y).unlearn(X[:9], y[:9], upstream="frozen")
+    assert model.guarantee_.kind == "approximate"
+    assert any("history_" in residue for residue in model.guarantee_.residues)
+    model.unlearn(X[9:12], y[9:12], X_retain=X[12:], y_retain=y[12:])  # a refit
+    assert model.guarantee_.kind == "exact" and not model.guarantee_.residues
 
 
 # -- calibration -----------------------------------------------------------------------------

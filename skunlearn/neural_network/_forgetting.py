@@ -17,7 +17,7 @@ from skunlearn.neural_network._task import UnlearningTask
 from skunlearn.neural_network._view import Rows, copy_module, freeze
 
 # what a net knows of its data before it is trained
-_SHAPE = ("n_features_in_", "feature_names_in_", "_shape_", "_labels_", "_seed_")
+_SHAPE = ("n_features_in_", "feature_names_in_", "_shape_", "_labels_", "_flat_", "_seed_", "_key_")
 
 
 class Forgetting:
@@ -35,6 +35,7 @@ class Forgetting:
         self.net, self.strategy = net, net._strategy()
         self.X, self.targets, self.hashes = self._read(request, "rows to forget")
         self.retain = request.options.get("retain")
+        self.by_owner = bool(request.options.get("by_owner"))
 
     def _read(self, request, what):
         """Rows as arrays, their targets as the net takes them, their fingerprints."""
@@ -59,7 +60,7 @@ class Forgetting:
     def attributes(self):
         """Everything that the net is after the request, as attributes to assign at once."""
         net = self.net
-        left = None if net._prints_ is None else net._prints_.without(self.hashes)
+        left = self._prints_left()
         n_rows = net._n_rows_ - len(self.X)
         if n_rows < 1 and net._calibration_.counts is not None:
             raise UnlearningError(
@@ -77,7 +78,8 @@ class Forgetting:
         twin = copy.copy(net)
         vars(twin).update(module_=module)
         twin.initialize_optimizer()
-        return {
+        fresh = {} if task.fresh is None else {"history_": task.fresh.history_}
+        return fresh | {
             "module_": module,
             "optimizer_": twin.optimizer_,
             "_calibration_": task.calibration,
@@ -88,6 +90,15 @@ class Forgetting:
             "_prints_": left,
             "unlearning_history_": task.history,
         }
+
+    def _prints_left(self):
+        prints = self.net._prints_
+        if prints is None or not self.by_owner:
+            return None if prints is None else prints.without(self.hashes)
+        # behind a transformer a row may differ in its last bit; the pipeline has looked it up raw
+        alive = prints.alive()
+        found = last_copies(alive, self.hashes)
+        return prints.without(alive[found[found >= 0]])
 
     def _task(self):
         net = self.net
@@ -120,7 +131,7 @@ class Forgetting:
             batch_size=net.batch_size,
             lr=net.lr,
             verbose=net.verbose,
-            fit_module=self._fit_again,
+            fit_again=self._fit_again,
         )
 
     def _trained(self, calibration):
@@ -150,13 +161,20 @@ class Forgetting:
         return self._rows(X, targets, view.device)
 
     def _check_apart(self, retain):
-        """Refuse retained rows that are to be forgotten as well, unless there are more copies."""
-        prints = self.net._prints_
+        """Refuse retained rows that are to be forgotten, or were before, or never learned."""
+        left = self._prints_left()
+        if left is None:
+            return
         again = retain[np.isin(retain, self.hashes)]
-        if prints is not None and len(again) and prints.without(self.hashes).n_missing(again):
+        if len(again) and left.n_missing(again):
             raise UnlearningError(
                 f"{len(again)} of the {len(retain)} rows in X_retain are among the rows to forget: "
                 "take them out; nothing was changed."
+            )
+        if not self.by_owner and (unknown := left.n_missing(np.unique(retain))):
+            raise UnlearningError(
+                f"{unknown} of the {len(retain)} rows in X_retain were never learned by this net, "
+                "or have been forgotten: take them out; nothing was changed."
             )
 
     def _fresh(self):
@@ -169,12 +187,15 @@ class Forgetting:
         """Train a net as `fit` does, from its own first weights; an interrupt is not swallowed."""
         net = clone(self.net)
         vars(net).update({k: v for k, v in vars(self.net).items() if k in _SHAPE})
-        with net._own_randomness(0, 0):
+        net.history_ = None
+
+        def fit(X, y):
             net.initialize()
-            net.notify("on_train_begin", X=None, y=None)
-            net.fit_loop(rows.X.cpu().numpy(), rows.y.cpu().numpy())
-            net.notify("on_train_end", X=None, y=None)
-        return net.module_
+            net.notify("on_train_begin", X=X, y=y)
+            net.fit_loop(X, y)  # partial_fit of skorch would swallow an interrupt
+            net.notify("on_train_end", X=X, y=y)
+
+        return net._train(fit, rows.X.cpu().numpy(), rows.y.cpu().numpy(), {})
 
 
 def _check_finite(module):
