@@ -100,9 +100,8 @@ class MembershipInference:
     @property
     def found(self):
         """Whether the interval lies above chance, and that of the excess above zero."""
-        excess = (
-            self.excess_interval is None or self.excess_interval[0] > 1e-9
-        )  # more than rounding
+        rounding = 1e-9
+        excess = self.excess_interval is None or self.excess_interval[0] > rounding
         return bool(self.auc_interval[0] > 0.5 and excess)
 
     @property
