@@ -369,13 +369,13 @@ class UnlearnableNetMixin(UnlearnerMixin):
         terms = () if self.track_rows else ("that the rows were learned (track_rows=False)",)
         return Guarantee(
             used.guarantee_kind,
-            conditional_on=terms,
+            conditional_on=(*terms, *used.conditional_on),
             residues=self._residues(used),
             detail=used.detail,
         )
 
     def _residues(self, used):
-        if not self._n_requests_:
+        if not self._n_requests_ or used.starts_over:
             return ()
         found = ["history_ (losses and scores of the fit)", *used.residues]
         found += residues_of(self._pieces_)

@@ -55,7 +55,8 @@ class UnlearningTask:
     lr: float
     verbose: int = 0
     history: list = dataclasses.field(default_factory=list)
-    fit_module: object = None  # trains a fresh module on rows with the settings of the net
+    fit_again: object = None  # trains another net on rows, with the settings of the fitted one
+    fresh: object = None  # that net, once the weights are its
 
     def __post_init__(self):
         self._start = time.perf_counter()
@@ -65,6 +66,14 @@ class UnlearningTask:
     def is_classifier(self):
         """Whether the net predicts classes."""
         return self.net.is_classifier
+
+    def start_over(self):
+        """Train another net on the rows that remain; its weights, and all it keeps, take over."""
+        self.fresh = self.fit_again(self.retain)
+        self.net = self.net.with_module(self.fresh.module_)
+        counts = self.calibration.counts  # of all that remain, some of which may not be at hand
+        self.calibration = dataclasses.replace(self.fresh._calibration_, counts=counts)
+        self.kept = self.fresh._pieces_
 
     def record(self, **stats):
         """Note a step: its numbers, and the seconds so far; refuse numbers that are not finite.

@@ -22,7 +22,9 @@ class Unlearner(BaseEstimator):
     Class attributes declare what is needed, and the net checks it before it starts:
     `requires_retain` (the rows that remain), `requires_labels` (targets of the forget rows),
     `requires_kept` (names of what `fit` must have kept: "side_model", "curvature",
-    "importances"), `kinds` ("classification", "regression"), and `guarantee_kind`.
+    "importances", "output_importances", "head"), `kinds` ("classification", "regression"),
+    `guarantee_kind`, and `conditional_on`, what the guarantee rests on. `starts_over` says that
+    nothing of the old net is left.
 
     Examples
     --------
@@ -51,6 +53,8 @@ class Unlearner(BaseEstimator):
     guarantee_kind = "approximate"
     detail = "What was forgotten is not bounded: audit it (skunlearn.audit.audit_unlearning)."
     residues = ()
+    conditional_on = ()
+    starts_over = False
 
     def unlearn(self, task):
         """Change the module of a task so that it forgets; called by the net.

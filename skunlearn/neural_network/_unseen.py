@@ -1,0 +1,67 @@
+"""What a net that never saw the rows to forget would say of such rows, from unseen ones."""
+
+import numpy as np
+import torch
+
+from skunlearn.exceptions import UnlearningError
+
+
+def unseen_like_forgotten(task):
+    """Return outputs on unseen rows, weighted to the classes of the rows to forget.
+
+    Where a part of a class is forgotten, its logit is lowered by the logarithm of the share that
+    remains, times the temperature; where a class goes whole, or has no unseen row, rows of the
+    other classes stand in, read as if that class were theirs.
+
+    Parameters
+    ----------
+    task : UnlearningTask
+        Of a classifier.
+
+    Returns
+    -------
+    outputs : Tensor of shape (n, n_classes)
+    codes : Tensor of shape (n,), int64
+        The class as which each row is read.
+    weights : Tensor of shape (n,)
+        Sum to one; a class has the share that it has among the rows to forget.
+
+    Raises
+    ------
+    UnlearningError
+        If there is no unseen row.
+    """
+    calibration = task.calibration
+    if not len(calibration):
+        raise UnlearningError(
+            "There are no rows that the net has not learned from to compare with: fit with a "
+            'train_split, or choose target="zero".'
+        )
+    classes, counts = np.unique(task.forget.y.cpu().numpy(), return_counts=True)
+    parts = []
+    for code, count in zip(classes, counts, strict=True):
+        outputs = _of_class(calibration, code, task.retained[code])
+        parts.append(
+            (
+                outputs,
+                np.full(len(outputs), code),
+                np.full(len(outputs), count / counts.sum() / len(outputs)),
+            )
+        )
+    outputs, codes, weights = map(np.concatenate, zip(*parts, strict=True))
+    like = task.forget.X.device
+    return (
+        torch.as_tensor(outputs, dtype=torch.float32, device=like),
+        torch.as_tensor(codes, device=like),
+        torch.as_tensor(weights, dtype=torch.float32, device=like),
+    )
+
+
+def _of_class(calibration, code, share):
+    own = calibration.y == code
+    if share > 0 and own.any():
+        outputs = calibration.outputs[own].copy()
+        outputs[:, code] += calibration.temperature * np.log(share)
+        return outputs
+    others = calibration.outputs[~own]
+    return others if len(others) else calibration.outputs
