@@ -1,10 +1,10 @@
 """
-Why a linear probe is not enough
-================================
+A table of numbers and categories, repaired
+===========================================
 
-A repaired table in which a linear probe finds nothing can still give every group away: categories
-that a real-valued map has moved land at a place of their own in each group, and a tree reads the
-place. Here are a table of numbers and categories, three ways to repair it, and two probes.
+Categories that a real-valued map has moved land at a place of their own in each group, and a tree
+reads the place. The triangular barycenter moves whole levels instead. Here are a table of numbers
+and categories, three ways to repair it, and two probes; then what the strength does.
 """
 
 # %%
