@@ -4,6 +4,8 @@ from skunlearn.audit._comparison import UnlearnerComparison
 from skunlearn.audit._ledger import DeletionLedger
 from skunlearn.audit._ledger_entries import LedgerCheck, LedgerHead
 from skunlearn.audit._report import AuditAnswer, AuditFlag, UnlearningAudit
+from skunlearn.audit._residue_results import Residue, ResidueReport
+from skunlearn.audit._residues import residue_report
 from skunlearn.audit._row_index import RowIndex
 from skunlearn.audit._unlearning import audit_unlearning, compare_unlearners
 
@@ -13,9 +15,12 @@ __all__ = [
     "DeletionLedger",
     "LedgerCheck",
     "LedgerHead",
+    "Residue",
+    "ResidueReport",
     "RowIndex",
     "UnlearnerComparison",
     "UnlearningAudit",
     "audit_unlearning",
     "compare_unlearners",
+    "residue_report",
 ]

@@ -204,11 +204,11 @@ class UnlearningAudit:
         claim = "" if self.guarantee is None else f", which claims: {self.guarantee['kind']}"
         lines = [f"Audit of unlearning: {self.estimator}{claim}", self.sizes(), ""]
         lines += [self.headline, ""]
-        lines += [_wrapped(f"{i}. ", answer) for i, answer in enumerate(self.answers, 1)]
+        lines += [wrapped(f"{i}. ", answer) for i, answer in enumerate(self.answers, 1)]
         lines += ["", "Flags:" if self.raised else "Flags: none"]
-        lines += [_wrapped("  ! ", flag) for flag in self.raised]
+        lines += [wrapped("  ! ", flag) for flag in self.raised]
         lines += ["", f"Distances: {self.measure}", *aligned(self.cells())]
-        lines += ["", *(_wrapped("* ", note) for note in self.notes)]
+        lines += ["", *(wrapped("* ", note) for note in self.notes)]
         return "\n".join(lines)
 
     def sizes(self):
@@ -241,7 +241,7 @@ class UnlearningAudit:
         return {
             "schema": SCHEMA,
             "passed": self.passed,
-            **{name: _plain(dataclasses.asdict(answer)) for name, answer in answers},
+            **{name: plain(dataclasses.asdict(answer)) for name, answer in answers},
             "raised": [flag.name for flag in self.raised],
             "n_refits": self.n_refits,
             "smallest_p": self.smallest_p,
@@ -268,7 +268,7 @@ class UnlearningAudit:
         """
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         record = {"schema": SCHEMA, "passed": self.passed, "headline": self.headline, **fields}
-        text = json.dumps(_plain(record), indent=1, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(plain(record), indent=1, ensure_ascii=False, allow_nan=False)
         if path is not None:
             Path(path).write_text(text + "\n", encoding="utf-8")
         return text
@@ -308,7 +308,7 @@ class UnlearningAudit:
         return path
 
 
-def _wrapped(mark, text):
+def wrapped(mark, text):
     """Text in lines of at most 99 characters, the following ones indented."""
     return textwrap.fill(
         str(text),
@@ -331,14 +331,14 @@ def aligned(cells):
     ]
 
 
-def _plain(value):
+def plain(value):
     """Value as JSON holds it."""
     if dataclasses.is_dataclass(value):
         value = dataclasses.asdict(value)
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if hasattr(value, "item"):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -29,14 +29,15 @@ _CAPTION = (
 )
 
 
-def html_table(cells):
+def html_table(cells, title=None):
     """Table of text, its header first."""
     lines = []
     for i, row in enumerate(cells):
         tag = "th" if i == 0 else "td"
         inner = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
         lines.append(f"<tr>{inner}</tr>")
-    return f'<div class="audit"><table>{"".join(lines)}</table></div>'
+    above = "" if title is None else f'<p class="headline">{html.escape(title)}</p>'
+    return f'<div class="audit">{above}<table>{"".join(lines)}</table></div>'
 
 
 def fragment(audit, picture=""):
