@@ -208,12 +208,20 @@ def test_deterministic_under_random_state_and_silent_to_others(digits):
 
 def test_held_out_rows_are_of_every_class_and_not_trained_on():
     y = np.repeat([0, 1, 2], [50, 30, 9])
-    train, valid = HeldOut(0.1)(np.arange(len(y)), y)
+    train, valid = HeldOut(0.1, 0)(np.arange(len(y)), y)
     assert np.bincount(y[valid.indices]).tolist() == [5, 3]
     assert not set(train.indices) & set(valid.indices)
-    assert HeldOut(0.0)(np.arange(9), y[:9]) == (pytest.approx(np.arange(9)), None)
+    assert HeldOut(0.0, 0)(np.arange(9), y[:9]) == (pytest.approx(np.arange(9)), None)
     with pytest.raises(ValueError, match=r"Got fraction=1.5"):
         HeldOut(1.5)(np.arange(9), y[:9])
+
+
+def test_nets_of_other_seeds_hold_out_other_rows(digits):
+    X, y = digits[0][:300], digits[1][:300]
+    nets = [NeuralNetClassifier(unlearner=STEP, **QUICK | {"random_state": s}) for s in (0, 0, 1)]
+    held = [sorted(net.fit(X, y).get_split_datasets(X, y)[1].indices) for net in nets]
+    assert held[0] == held[1] != held[2]
+    assert [len(net._calibration_) for net in nets] == [len(held[0])] * 3
 
 
 # -- parameters ------------------------------------------------------------------------------
@@ -276,8 +284,8 @@ def test_what_serves_knows_nothing(net, digits):
 
 def test_forgotten_rows_leave_what_is_kept(digits):
     X, y = digits
-    net = NeuralNetClassifier(unlearner=STEP, **QUICK).fit(X, y)
-    _, valid = HeldOut()(X, y)
+    net = NeuralNetClassifier(unlearner=STEP, train_split=HeldOut(0.1, 0), **QUICK).fit(X, y)
+    _, valid = HeldOut(0.1, 0)(X, y)
     gone = np.concatenate([valid.indices[:20], np.setdiff1d(np.arange(len(X)), valid.indices)[:30]])
     before = net._calibration_
     net.unlearn(X[gone], y[gone])
@@ -422,10 +430,10 @@ def test_calibrated_stopping_ends_at_the_level_of_unseen_rows(digits):
         hidden_layer_sizes=(128,),
         max_epochs=120,
         lr=0.01,
-        train_split=HeldOut(0.2),
+        train_split=HeldOut(0.2, 0),
         random_state=0,
     ).fit(X, y)
-    train, _ = HeldOut(0.2)(X, y)
+    train, _ = HeldOut(0.2, 0)(X, y)
     gone = train.indices[:60]
     before = net.score(X[gone], y[gone])
     target = net._calibration_.unseen_accuracy()[y[gone]].mean()
@@ -441,7 +449,7 @@ def test_calibrated_stopping_ends_at_the_level_of_unseen_rows(digits):
 
 def test_nothing_to_forget_is_said(digits):
     X, y = digits
-    net = NeuralNetClassifier(unlearner=GradientAscent(), train_split=HeldOut(0.2), **QUICK)
+    net = NeuralNetClassifier(unlearner=GradientAscent(), train_split=HeldOut(0.2, 0), **QUICK)
     net.fit(X, y)
     wrong = np.flatnonzero(net.predict(X) != y)[:10]  # predicted worse than unseen rows already
     before = weights(net)
@@ -482,9 +490,10 @@ def test_regression_stops_at_the_residuals_of_unseen_rows():
         unlearner=GradientAscent(lr=0.01, n_epochs=300),
         hidden_layer_sizes=(128, 128),
         max_epochs=150,
+        train_split=HeldOut(0.1, 0),
         random_state=0,
     ).fit(X, y)
-    gone = HeldOut()(X, y)[0].indices[:40]
+    gone = HeldOut(0.1, 0)(X, y)[0].indices[:40]
     residual = lambda: np.abs(net.predict(X[gone]) - y[gone]).mean()  # noqa: E731
     target = -net._calibration_.phi.mean()
     assert residual() < 0.6 * target

@@ -19,7 +19,7 @@ from skunlearn.base import Guarantee, Request, UnlearnerMixin, UnlearnerTags
 from skunlearn.exceptions import UnlearningError
 from skunlearn.neural_network._calibrated_teacher import CalibratedTeacher
 from skunlearn.neural_network._calibration import Calibration
-from skunlearn.neural_network._data import arrays_of
+from skunlearn.neural_network._data import HeldOut, arrays_of
 from skunlearn.neural_network._forgetting import Forgetting
 from skunlearn.neural_network._kept import PIECES, Fitted, codes_of, make_pieces, residues_of
 from skunlearn.neural_network._modules import MLP
@@ -180,7 +180,12 @@ class UnlearnableNetMixin(UnlearnerMixin):
 
     def get_split_datasets(self, X, y=None, **fit_params):
         """Split as skorch does, and remember the parts until the end of `fit`."""
-        self._split_ = super().get_split_datasets(X, y, **fit_params)
+        given = self.train_split
+        if isinstance(given, HeldOut) and given.random_state is None:
+            split = HeldOut(given.fraction, self._stream_seed(4))
+            self._split_ = split(self.get_dataset(X, y), y)
+        else:
+            self._split_ = super().get_split_datasets(X, y, **fit_params)
         return self._split_
 
     def _keep(self, train, valid, *, tracked=True):

@@ -18,18 +18,19 @@ class HeldOut(BaseEstimator):
     ----------
     fraction : float, default=0.1
         Share of the rows, rounded down in each class; of a class of few rows none is held out.
-    random_state : int, RandomState instance or None, default=0
+    random_state : int, RandomState instance or None, default=None
+        None: that of the net, so that nets of other seeds hold out other rows.
 
     Examples
     --------
     >>> import numpy as np
     >>> from skunlearn.neural_network import HeldOut
-    >>> train, valid = HeldOut(0.2)(np.arange(10), np.repeat([0, 1], 5))
+    >>> train, valid = HeldOut(0.2, random_state=0)(np.arange(10), np.repeat([0, 1], 5))
     >>> len(train), len(valid)
     (8, 2)
     """
 
-    def __init__(self, fraction=0.1, random_state=0):
+    def __init__(self, fraction=0.1, random_state=None):
         self.fraction = fraction
         self.random_state = random_state
 
