@@ -12,7 +12,8 @@ from sklearn.base import BaseEstimator
 
 PACKAGE = Path(__file__).parents[1] / "skunlearn"
 API_REFERENCE = PACKAGE.parent / "doc" / "api.rst"
-NEEDS = {"skunlearn.neural_network": "torch"}  # rooms that import an extra at their top
+# rooms that import an extra at their top
+NEEDS = dict.fromkeys(("skunlearn.neural_network", "skunlearn.neural_network.baselines"), "torch")
 
 SECTION = re.compile(r"^(?P<title>\S.*)\n(?P<line>-{3,})$", re.MULTILINE)
 ENTRY = re.compile(r"^(\*{0,2}\w+(?:, *\*{0,2}\w+)*)(?: *:.*)?$", re.MULTILINE)
