@@ -52,6 +52,14 @@ def parts_of(X, y, n_forget, n_retain, n_test, seed):
     return X[forget], y[forget], X[retain], y[retain], X[test], y[test]
 
 
+def one_class_forgotten(X_forget, y_forget, X_retain, y_retain, X_test, y_test):
+    """Exchange rows of the forgotten and the retained part, so that the former are of one class."""
+    X, y = np.vstack([X_forget, X_retain]), np.concatenate([y_forget, y_retain])
+    forget = np.flatnonzero(y == 0)[: len(y_forget)]
+    retain = np.setdiff1d(np.arange(len(y)), forget)
+    return X[forget], y[forget], X[retain], y[retain], X_test, y_test
+
+
 def models_of(learner, parts, seed):
     """Fit the model that forgot nothing, and the one that never saw the rows."""
     whole = np.vstack([parts[0], parts[2]]), np.concatenate([parts[1], parts[3]])
@@ -140,12 +148,15 @@ def null():
         "trees, noisy cancer": (ExtraTreesClassifier(5), cancer, {}),
         "trees, weak loss": (ExtraTreesClassifier(5), cancer, {"method": "loss"}),
         "trees, weak entropy": (ExtraTreesClassifier(5), cancer, {"method": "entropy"}),
+        "trees, one class forgotten": (ExtraTreesClassifier(5), cancer, {}),
     }
     rows = []
     for name, (learner, (X, y), options) in cases.items():
         low, high, refit_found, noop_found, aucs = [], [], [], [], []
         for run in range(N_RUNS):
             parts = parts_of(X, y, 60, 200, 60, run)
+            if "one class" in name:
+                parts = one_class_forgotten(*parts)
             models = models_of(learner, parts, 2 * run)
             found = membership_inference(models, *parts, n_shadows=32, random_state=run, **options)
             low.append(found["refit"].auc_interval[0] > 0.5)

@@ -24,7 +24,7 @@ from skunlearn.metrics import membership_inference
 from skunlearn.metrics._attack_signals import SignalReader
 from skunlearn.metrics._likelihood_ratio import likelihood_ratios
 from skunlearn.metrics._membership import power
-from skunlearn.metrics._roc import auc, auc_with_interval, excess_interval, roc_curve, tpr_at
+from skunlearn.metrics._roc import auc, auc_with_interval, compare_with_refits, roc_curve, tpr_at
 from skunlearn.metrics._shadows import Pool, downdates, draw_dropped, draw_members, run_shadows
 from skunlearn.naive_bayes import GaussianNB, MultinomialNB
 from skunlearn.neighbors import KNeighborsClassifier
@@ -305,16 +305,18 @@ def test_area_against_scikit_learn_and_its_coverage():
 
 def test_excess_over_the_null_and_its_coverage():
     rng = np.random.default_rng(0)
-    alarms, seeds_alone = [], []
-    for _ in range(400):
+    excess, areas = [], []
+    for _ in range(200):
         rows = rng.normal(size=90) + np.where(np.arange(90) < 40, 1.0, 0.0)  # no common law
         scores = rows + rng.normal(size=(6, 90)) + 0.3 * rng.normal(size=(6, 1)) * (rows > 0)
-        alarms.append(excess_interval(scores[0], scores[1:], 40, 0.95)[0] > 0)
-        seeds_alone.append(auc_with_interval(scores[0, :40], scores[0, 40:], 0.95)[1][0] > 0.5)
-    assert np.mean(alarms) < 0.04 and np.mean(seeds_alone) > 0.5
+        null, _, of_excess = compare_with_refits(scores[0], scores[1:], 40, 0.95)
+        excess.append(of_excess[0] <= 0 <= of_excess[1])
+        areas.append(auc_with_interval(scores[0, :40], scores[0, 40:], 0.95)[1][0] > 0.5)
+    assert len(null) == 5 and np.mean(excess) > 0.93
+    assert np.mean(areas) > 0.5  # the area alone accuses
     shifted = scores[0] + 2 * (np.arange(90) < 40)
-    assert excess_interval(shifted, scores[1:], 40, 0.95)[0] > 0
-    assert excess_interval(scores[0], scores[:1], 40, 0.95) == (0.0, 0.0)
+    assert compare_with_refits(shifted, scores[1:], 40, 0.95)[2][0] > 0
+    assert compare_with_refits(scores[0] + 1, scores[:1], 40, 0.95)[2] == (0.0, 0.0)
 
 
 def test_rows_of_another_law_are_no_finding():
@@ -323,6 +325,7 @@ def test_rows_of_another_law_are_no_finding():
     models = models_of(RidgeClassifier(), parts)
     found = membership_inference(models, *parts, random_state=0)
     assert found["refit"].auc_interval[0] > 0.5  # the area alone would accuse the refit
+    assert found["refit"].null_interval[0] > 0.5  # and so does the null of itself
     assert not found["refit"].found and found["no-op"].found
 
 

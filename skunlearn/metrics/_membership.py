@@ -10,9 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 from skunlearn._sklearn_compat import num_samples
 from skunlearn._statistics._rows import join
 from skunlearn.metrics._attack_signals import SignalReader
+from skunlearn.metrics._learners import flat_target
 from skunlearn.metrics._likelihood_ratio import likelihood_ratios
 from skunlearn.metrics._membership_result import MembershipInference
-from skunlearn.metrics._roc import auc, auc_with_interval, excess_interval, tpr_at
+from skunlearn.metrics._roc import auc, auc_with_interval, compare_with_refits, tpr_at
 from skunlearn.metrics._shadows import Pool, downdates, draw_members, run_shadows
 
 _METHODS = ("lira", "u-lira", "loss", "entropy")
@@ -111,6 +112,8 @@ def membership_inference(
     all retained rows, and can fit it again. Not: two versions of a model, its maintenance state,
     or an attacker with a better statistic.
 
+    *Shadows* are fitted without sample weights or further keywords of `fit`.
+
     *Signal*: the logit of the probability of the true label, Gaussian by row; the margin of
     `decision_function` where there are no probabilities; for regressors the residual. Variances
     are drawn towards that of a typical row, which counts as four shadows.
@@ -120,11 +123,11 @@ def membership_inference(
     nothing to find, and not finding it says nothing.
 
     *Reading it*: forget and unseen rows should be from one law. If they are not (one class, or the
-    rows of one clinic), the null is not at .5, and `found` asks for more than the null. The
-    interval is over the draw of rows, for this model. An AUC near .5 can hide a few rows that are
-    found for certain: look at the rates at few false positives, which are refused where fewer than
-    ten unseen rows would lie above the threshold, and at the scores. "u-lira" of an exact method is
-    a tie by construction.
+    rows of one clinic), the null is not at .5, and `found` asks for an excess over it. The interval
+    is over the draw of rows, for this model. An AUC near .5 can hide a few rows that are found for
+    certain: look at the rates at few false positives, which are refused where fewer than ten
+    unseen rows would lie above the threshold, and at the scores. "u-lira" of an exact method is a
+    tie by construction.
 
     References
     ----------
@@ -229,6 +232,9 @@ def _check_options(models, method, n_shadows, n_refits, shadows, unlearn, level,
 
 
 def _pool(X_forget, y_forget, X_retain, y_retain, X_test, y_test):
+    y_forget, y_retain, y_test = (
+        None if y is None else flat_target(y) for y in (y_forget, y_retain, y_test)
+    )
     parts = {
         "forget": (X_forget, y_forget, 2),
         "test": (X_test, y_test, 2),
@@ -245,9 +251,8 @@ def _pool(X_forget, y_forget, X_retain, y_retain, X_test, y_test):
             )
         if num_samples(X) < fewest:
             raise ValueError(f"Got {num_samples(X)} rows in X_{name}, expected {fewest} or more.")
-    X, y = join(X_forget, X_test), join(np.asarray(y_forget), np.asarray(y_test))
-    y_retain = None if y_retain is None else np.asarray(y_retain)
-    return Pool(X, y, X_retain, y_retain, num_samples(X_forget))
+    n_forget = num_samples(X_forget)
+    return Pool(join(X_forget, X_test), join(y_forget, y_test), X_retain, y_retain, n_forget)
 
 
 def _forgetting(learner, unlearn):
@@ -285,6 +290,9 @@ def power(scores, member):
 def _result(judged, null, n_forget, level, **words):
     scores, unseen = judged[:n_forget], judged[n_forget:]
     value, bounds = auc_with_interval(scores, unseen, level)
+    compared = np.zeros(0), None, None
+    if len(null):
+        compared = compare_with_refits(judged, null, n_forget, level)
     rates = {fpr: tpr_at(scores, unseen, fpr, level) for fpr in _RATES}
     return MembershipInference(
         auc=value,
@@ -292,8 +300,7 @@ def _result(judged, null, n_forget, level, **words):
         tpr={fpr: rate for fpr, (rate, _, _) in rates.items()},
         tpr_interval={fpr: between for fpr, (_, between, _) in rates.items()},
         refused={fpr: why for fpr, (_, _, why) in rates.items() if why},
-        null=np.array([auc(row[:n_forget], row[n_forget:]) for row in null]),
-        excess_interval=excess_interval(judged, null, n_forget, level) if len(null) else None,
+        **dict(zip(("null", "null_interval", "excess_interval"), compared, strict=True)),
         scores=scores,
         unseen_scores=unseen,
         level=level,

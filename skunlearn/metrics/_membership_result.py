@@ -28,9 +28,10 @@ class MembershipInference:
     null : ndarray of shape (n_refits,)
         The same attack where there is nothing to find: AUC of refits on the retained rows alone.
         One, where all refits are equal. Empty without shadows.
+    null_interval : tuple of float or None
+        Confidence interval at `level` of its mean. It holds .5 if forget and unseen rows are alike.
     excess_interval : tuple of float or None
-        Confidence interval at `level` of `auc` less the mean of `null`, over the draw of the rows
-        and, with several refits, their seeds.
+        Confidence interval at `level` of `auc` less the mean of `null`, over the same rows.
     learned : ndarray of shape (n_shadows,)
         The positive control, what there is to find: AUC of the forget rows that a shadow learned
         ("u-lira": learned and forgot) against those that it did not, judged by the other shadows.
@@ -74,6 +75,7 @@ class MembershipInference:
     tpr_interval: dict
     refused: dict
     null: np.ndarray
+    null_interval: tuple | None
     excess_interval: tuple | None
     learned: np.ndarray
     scores: np.ndarray
@@ -99,10 +101,17 @@ class MembershipInference:
 
     @property
     def found(self):
-        """Whether the interval lies above chance, and that of the excess above zero."""
-        rounding = 1e-9
-        excess = self.excess_interval is None or self.excess_interval[0] > rounding
-        return bool(self.auc_interval[0] > 0.5 and excess)
+        """Whether `auc` is above chance and above what refits have.
+
+        Its interval lies above .5, and it exceeds each value of the null. Where the null is above
+        .5 as well (rows of two laws), `excess_interval` must lie above 0.
+        """
+        if self.auc_interval[0] <= 0.5:
+            return False
+        if not len(self.null):
+            return True
+        alike = self.null_interval[0] <= 0.5
+        return bool(self.auc > self.null.max() + 1e-9 and (alike or self.excess_interval[0] > 0))
 
     @property
     def powerless(self):

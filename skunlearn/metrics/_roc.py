@@ -23,31 +23,33 @@ def auc_with_interval(positive, negative, level):
     return value, interval(value, np.sqrt(np.sum(influence**2)), level, is_auc=True)
 
 
-def excess_interval(scores, others, n_positive, level):
-    """Confidence interval of an area less the mean of others, over the same rows.
+def compare_with_refits(scores, refits, n_positive, level):
+    """Areas of refits over the same rows: each, an interval for their mean, and for what is more.
 
-    DeLong's variance of the paired difference, and the spread of the others, of which the first
-    would be one if it were like them.
+    DeLong's variances, of the mean and of the paired difference; the latter also has the spread of
+    the refits, of which the model would be one if it were like them.
 
     Parameters
     ----------
     scores : ndarray of shape (n_rows,)
-        Positives first.
-    others : ndarray of shape (n_others, n_rows)
+        Of the model, positives first.
+    refits : ndarray of shape (n_refits, n_rows)
     n_positive : int
     level : float
 
     Returns
     -------
-    tuple of float
+    areas : ndarray of shape (n_refits,)
+    of_mean, of_excess : tuple of float
     """
     value, own = _auc_with_influence(scores[:n_positive], scores[n_positive:])
-    found = [_auc_with_influence(row[:n_positive], row[n_positive:]) for row in others]
-    values = np.array([area for area, _ in found])
-    variance = np.sum((own - np.mean([influence for _, influence in found], axis=0)) ** 2)
-    if len(values) > 1:
-        variance += np.var(values, ddof=1) * (1 + 1 / len(values))
-    return interval(value - values.mean(), np.sqrt(variance), level, is_auc=False)
+    found = [_auc_with_influence(row[:n_positive], row[n_positive:]) for row in refits]
+    areas, mean = np.array([area for area, _ in found]), np.mean([i for _, i in found], axis=0)
+    seeds = np.var(areas, ddof=1) if len(areas) > 1 else 0.0
+    error = np.sqrt(np.sum(mean**2) + seeds / len(areas))
+    of_mean = interval(areas.mean(), error, level, is_auc=True)
+    error = np.sqrt(np.sum((own - mean) ** 2) + seeds * (1 + 1 / len(areas)))
+    return areas, of_mean, interval(value - areas.mean(), error, level, is_auc=False)
 
 
 def _auc_with_influence(positive, negative):

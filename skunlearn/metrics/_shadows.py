@@ -162,7 +162,8 @@ def _refitted(learner, pool, reader, jobs, forget):
             X_retain, y_retain = take(X_retain, kept), take(y_retain, kept)
         X, y = take(pool.X, member), take(pool.y, member)
         with seeded(int(seed)):
-            model = _untracked(reseeded(learner, int(seed)))
+            model = reseeded(learner, int(seed))
+            model = model if forget is not None else _untracked(model)
             model.fit(join(X, X_retain), join(y, y_retain))
             if forget is not None and member.any():
                 changed = forget(model, X, y, X_retain, y_retain)
