@@ -3,11 +3,13 @@
 import dataclasses
 
 import torch
+from torch import nn
 from torch.func import functional_call, grad, vmap
 
 from skunlearn.neural_network._kept import kept_as
+from skunlearn.neural_network._view import Rows
 
-_MEMORY = 2**24  # numbers in the per-row gradients of one chunk
+_MEMORY = 2**22  # numbers in the per-row derivatives of one chunk: more do not fit a cache
 
 
 def row_sums(net, rows, of_row, power):
@@ -19,7 +21,7 @@ def row_sums(net, rows, of_row, power):
         In evaluation mode.
     rows : Rows
     of_row : callable
-        Takes outputs of shape (1, n_outputs) and a target of shape (1, ...), returns the number.
+        Takes outputs of shape (n, n_outputs) and targets of shape (n, ...), returns (n,) numbers.
     power : int
 
     Returns
@@ -28,7 +30,20 @@ def row_sums(net, rows, of_row, power):
         In float64; parameters without gradient are left out.
     """
     weights = {k: p.detach() for k, p in net.module.named_parameters() if p.requires_grad}
-    fixed = {k: p.detach() for k, p in net.module.named_parameters() if not p.requires_grad}
+    found = {k: torch.zeros_like(p, dtype=torch.float64) for k, p in weights.items()}
+    layers = _linear_layers(net.module, weights)
+    of_chunk = _one_by_one if layers is None else _by_layer(layers)
+    for part in rows.batches(net.batch_size):
+        for name, value in of_chunk(net, part, of_row, power).items():
+            found[name] += value
+    return found
+
+
+def _one_by_one(net, rows, of_row, power):
+    """Take the derivatives of each row by itself, for any module."""
+    parameters = dict(net.module.named_parameters())
+    weights = {k: p.detach() for k, p in parameters.items() if p.requires_grad}
+    fixed = {k: p.detach() for k, p in parameters.items() if not p.requires_grad}
     fixed |= dict(net.module.named_buffers())
 
     def number(weights, x, y):
@@ -37,13 +52,51 @@ def row_sums(net, rows, of_row, power):
 
         return of_row(net.with_module(run).outputs(x[None]), y[None]).sum()
 
-    each = vmap(grad(number), in_dims=(None, 0, 0))
-    found = {k: torch.zeros_like(p, dtype=torch.float64) for k, p in weights.items()}
-    chunk = max(1, _MEMORY // max(1, sum(p.numel() for p in weights.values())))
-    for part in rows.batches(chunk):
-        for name, gradient in each(weights, part.X, part.y).items():
-            found[name] += gradient.abs().pow(power).sum(dim=0, dtype=torch.float64)
+    of_each, found = vmap(grad(number), in_dims=(None, 0, 0)), dict.fromkeys(weights, 0.0)
+    for part in rows.batches(max(1, _MEMORY // sum(p.numel() for p in weights.values()))):
+        for name, slopes in of_each(weights, part.X, part.y).items():
+            found[name] += slopes.abs().pow(power).sum(dim=0, dtype=torch.float64)
     return found
+
+
+def _linear_layers(module, weights):
+    """Return linear layers by name, if they hold all the weights and nothing mixes rows."""
+    layers = {k: m for k, m in module.named_modules() if isinstance(m, nn.Linear)}
+    theirs = {f"{k}.{name}" for k, m in layers.items() for name, _ in m.named_parameters()}
+    return layers if set(weights) <= theirs else None
+
+
+def _by_layer(layers):
+    """Per-row derivatives of linear layers are outer products, whose powers sum in one product."""
+
+    def of_chunk(net, rows, of_row, power):
+        seen, found = {}, {}
+
+        def note(name):
+            def hook(_, inputs, output):
+                seen.setdefault(name, []).append((inputs[0].detach(), output))
+
+            return hook
+
+        hooks = [m.register_forward_hook(note(name)) for name, m in layers.items()]
+        try:
+            total = of_row(net.outputs(rows.X), rows.y).sum()
+        finally:
+            for hook in hooks:
+                hook.remove()
+        plain = all(len(calls) == 1 and calls[0][0].ndim == 2 for calls in seen.values())
+        if not plain:  # a layer used twice, or on more than one vector of a row
+            return _one_by_one(net, rows, of_row, power)
+        slopes = torch.autograd.grad(total, [calls[0][1] for calls in seen.values()])
+        for (name, calls), slope in zip(seen.items(), slopes, strict=True):
+            size, layer = slope.abs().double().pow(power), layers[name]
+            if layer.weight.requires_grad:
+                found[f"{name}.weight"] = size.T @ calls[0][0].abs().double().pow(power)
+            if layer.bias is not None and layer.bias.requires_grad:
+                found[f"{name}.bias"] = size.sum(dim=0)
+        return found
+
+    return of_chunk
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,4 +148,5 @@ class OutputImportances(_Importances):
     @staticmethod
     def of_rows(net, rows):
         """Sum over rows the absolute derivatives of the squared length of the output."""
-        return row_sums(net, rows, lambda outputs, y: outputs.square().sum(dim=1), 1)
+        unlabelled = Rows(rows.X, torch.zeros(len(rows), device=rows.X.device))
+        return row_sums(net, unlabelled, lambda outputs, _: outputs.square().sum(dim=1), 1)

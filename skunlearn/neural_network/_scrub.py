@@ -24,8 +24,8 @@ class SCRUB(IterativeUnlearner):
         Weight of the cross-entropy on the retained rows.
     alpha : float, default=0.001
         Weight of the divergence from the teacher on the retained rows.
-    temperature : float, default=4.0
-        T of teacher and student.
+    temperature : float, default=1.0
+        T of teacher and student; published with 4.
     n_epochs : int, default=6
         Passes over the retained rows.
     n_max_epochs : int, default=3
@@ -50,9 +50,13 @@ class SCRUB(IterativeUnlearner):
     -----
     Published for small sets: γ = .99, α = .001, T = 4, two or three epochs with a pass over the
     forget rows, SGD with momentum .9, learning rate 5e-4, weight decay 5e-4, batches of 128 and 32;
-    for classes γ = 1, α = .5. With these the net often does not move at all: at the teacher itself
-    KL and its gradient are zero, and a few small plain-SGD steps do not leave it. The default here
-    is Adam, and a whole budget that changes nothing on the forget rows is warned of.
+    for classes γ = 1, α = .5. With plain SGD at that rate nothing happens to the forget rows: at
+    the teacher itself the divergence and its gradient are zero, and a few small steps do not leave
+    it. At T = 4 it can also grow by making the net more certain, and then does: on digits a class
+    to forget was predicted right at 100 % afterwards. So the defaults are Adam and T = 1, where the
+    divergence of a fitted row grows only by giving up its class.
+
+    On forget rows that are like the others it remains close to no-op: the retained rows hold it.
 
     The published rewinding trains to the end and picks the stored epoch whose forget error is
     nearest to that of rows of the same kind held out; here the level is kept at fit, and the path
@@ -82,7 +86,7 @@ class SCRUB(IterativeUnlearner):
         self,
         gamma=0.99,
         alpha=0.001,
-        temperature=4.0,
+        temperature=1.0,
         n_epochs=6,
         n_max_epochs=3,
         lr=5e-4,
