@@ -15,8 +15,13 @@ from sklearn.preprocessing import StandardScaler
 
 from skunlearn import pipeline
 from skunlearn.feature_unlearning import (
+    ConditionalBarycenter,
     GaussianBarycenter,
     InformationRegularizedLogisticRegression,
+    LinearConceptEraser,
+    OutputUnlearner,
+    QuantileBarycenter,
+    TriangularBarycenter,
 )
 from skunlearn.metrics import (
     leakage_score,
@@ -203,6 +208,84 @@ def test_with_gamma_and_the_metrics_of_fairlearn(routing):
     assert search.best_params_ == {"gamma": 100.0}
     parity = search.cv_results_["mean_test_parity"]
     assert parity[0] < -0.3 < -0.1 < parity[1]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        GaussianBarycenter(),
+        TriangularBarycenter(random_state=0, n_folds=2),
+        QuantileBarycenter(random_state=0),
+        ConditionalBarycenter(),
+        LinearConceptEraser(),
+    ],
+    ids=lambda step: type(step).__name__,
+)
+@pytest.mark.parametrize("inside", [True, False])
+def test_every_transformer_in_a_search_with_a_metric_by_group(routing, step, inside):
+    metrics = pytest.importorskip("fairlearn.metrics")
+    X, y, z = groups(600)
+    gap = make_scorer(metrics.demographic_parity_difference, greater_is_better=False)
+    gap = gap.set_score_request(sensitive_features=True)
+    scoring = {"auc": make_tradeoff_scorer("roc_auc", weight=0), "leakage": LINEAR,
+               "parity": make_tradeoff_scorer(gap, weight=0)}  # fmt: skip
+    if inside:  # a column of X: nothing is requested, and the scorers are given the values
+        X = pd.DataFrame(X, columns=list("uvw")).assign(sex=z)
+        step = clone(step).set_params(sensitive_columns=["sex"])
+        scoring["parity"] = gap
+    else:
+        step = clone(step).set_fit_request(sensitive_features=True)
+        if not isinstance(step, LinearConceptEraser):
+            step = step.set_transform_request(sensitive_features=True)
+    model = pipeline.make_pipeline(step, LogisticRegression())
+    name = model.steps[0][0]
+    search = GridSearchCV(
+        model, {f"{name}__strength": [0.0, 1.0]}, scoring=scoring, cv=2, refit="parity",
+        error_score="raise",
+    ).fit(X, y, sensitive_features=z)  # fmt: skip
+    parity = search.cv_results_["mean_test_parity"]
+    assert parity[0] < -0.3 < -0.2 < parity[1]
+    assert search.best_params_ == {f"{name}__strength": 1.0}
+    if not isinstance(step, TriangularBarycenter):
+        found = cross_validate(
+            model, X, y, scoring=scoring, params={"sensitive_features": z}, cv=2,
+            error_score="raise",
+        )  # fmt: skip
+        assert np.isfinite(found["test_leakage"]).all()
+
+
+def test_predictions_repaired_in_a_search(routing):
+    metrics = pytest.importorskip("fairlearn.metrics")
+    X, y, z = groups(600)
+    gap = make_scorer(metrics.demographic_parity_difference, greater_is_better=False)
+    gap = gap.set_score_request(sensitive_features=True)
+    frame = pd.DataFrame(X, columns=list("uvw")).assign(sex=z)
+    given = {"estimator": LogisticRegression(), "random_state": 0}
+    routed_model = OutputUnlearner(**given).set_fit_request(sensitive_features=True)
+    for method in ("predict", "predict_proba"):
+        getattr(routed_model, f"set_{method}_request")(sensitive_features=True)
+    for model, data, scorer in (
+        (OutputUnlearner(**given, sensitive_columns=["sex"]), frame, gap),
+        (routed_model, X, make_tradeoff_scorer(gap, weight=0)),
+    ):
+        if data is frame:
+            model.set_params(estimator=make_pipeline(_Numbers(), LogisticRegression()))
+        search = GridSearchCV(
+            model, {"strength": [0.0, 1.0]}, scoring=scorer, cv=2, error_score="raise"
+        ).fit(data, y, sensitive_features=z)
+        found = search.cv_results_["mean_test_score"]
+        assert found[0] < -0.3 < -0.2 < found[1]
+
+
+class _Numbers(TransformerMixin, BaseEstimator):
+    """Give the columns of numbers of a frame."""
+
+    def fit(self, X, y=None):
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X):
+        return X.select_dtypes("number")
 
 
 # -- the choice of a strength ---------------------------------------------------------------------

@@ -29,6 +29,11 @@ from skunlearn.feature_unlearning._tables import (
     shown,
 )
 
+#: Methods that take `sensitive_features`, here and in the models that share this file.
+_ROUTED = (
+    "fit", "partial_fit", "transform", "predict", "predict_proba", "predict_log_proba",
+    "decision_function", "score",
+)  # fmt: skip
 _NOT_NUMERIC = (
     "sensitive columns that are not numeric are kept (keep_sensitive=True), of which there are no "
     "moments"
@@ -202,7 +207,29 @@ def warn_of_atoms(name, names):
 # -- what transformers share ----------------------------------------------------------------------
 
 
-class SensitiveTransformerMixin(OneToOneFeatureMixin):
+class SensitiveRoutingMixin:
+    """What has `sensitive_columns` asks for no `sensitive_features` where these are named.
+
+    So that in a search these can go to a scorer, and nothing has to be said of the other steps.
+    """
+
+    def get_metadata_routing(self):
+        """Give what this estimator requests, as scikit-learn's metadata routing asks for it.
+
+        Returns
+        -------
+        MetadataRequest
+        """
+        request = super().get_metadata_routing()
+        if self.sensitive_columns is not None:
+            for method in _ROUTED:
+                wanted = getattr(request, method).requests
+                if wanted.get("sensitive_features", False) is None:
+                    getattr(request, method).add_request(param="sensitive_features", alias=False)
+        return request
+
+
+class SensitiveTransformerMixin(SensitiveRoutingMixin, OneToOneFeatureMixin):
     """Transformers with `sensitive_columns` and `keep_sensitive`, whose fit sets `_columns`."""
 
     def _read(self, request, reset):

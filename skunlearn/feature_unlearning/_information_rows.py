@@ -13,7 +13,12 @@ from skunlearn._statistics._hashing import label_words
 from skunlearn._statistics._rows import join, take
 from skunlearn.base import UnlearnerTags
 from skunlearn.exceptions import UnlearningError
-from skunlearn.feature_unlearning._base import SensitiveTransformerMixin, choose_columns, inside
+from skunlearn.feature_unlearning._base import (
+    SensitiveRoutingMixin,
+    SensitiveTransformerMixin,
+    choose_columns,
+    inside,
+)
 from skunlearn.feature_unlearning._groups import UNKNOWN, read_groups, sensitive_values
 from skunlearn.feature_unlearning._tables import as_table, holds_numbers, is_frame, numeric_block
 
@@ -24,7 +29,7 @@ _REFUSAL = (
 )
 
 
-class LabelledGroupsMixin(KeptRowsMixin):
+class LabelledGroupsMixin(SensitiveRoutingMixin, KeptRowsMixin):
     """Classifiers that are fitted with groups, and with `keep_rows` refit on the rows that remain.
 
     Subclasses implement `_fitted(parts)`, the learned attributes from rows, and assign `_columns`

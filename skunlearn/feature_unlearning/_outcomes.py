@@ -26,7 +26,12 @@ from skunlearn._statistics._hashing import derive_key, hash_rows, new_key
 from skunlearn._statistics._rows import RowStore, content_blocks, join
 from skunlearn.base import Guarantee, Request, UnlearnerMixin, UnlearnerTags
 from skunlearn.exceptions import UnlearningError
-from skunlearn.feature_unlearning._base import Columns, refuse_both, resolve_columns
+from skunlearn.feature_unlearning._base import (
+    Columns,
+    SensitiveRoutingMixin,
+    refuse_both,
+    resolve_columns,
+)
 from skunlearn.feature_unlearning._groups import (
     UNKNOWN,
     codes_among,
@@ -43,7 +48,7 @@ _DETAIL = (
 )
 
 
-class OutcomeMixin(MetaEstimatorMixin, UnlearnerMixin):
+class OutcomeMixin(SensitiveRoutingMixin, MetaEstimatorMixin, UnlearnerMixin):
     """Meta-estimators that know the group of each row, keep their rows and forget by a refit.
 
     Subclasses implement `_learn(parts, codes, groups, seed)`: learned attributes, a dictionary,

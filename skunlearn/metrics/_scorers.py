@@ -115,7 +115,8 @@ def make_tradeoff_scorer(utility, leakage=None, *, weight=1.0):
     Notes
     -----
     scikit-learn's scorers do not hand `sensitive_features` to `predict`. Here an estimator that
-    requests them gets them for the utility, too.
+    requests them gets them for the utility, too; and so does a scorer that requests them, such as
+    ``make_scorer(metric).set_score_request(sensitive_features=True)`` of a metric by group.
 
     Examples
     --------
@@ -185,8 +186,10 @@ class _TradeoffScorer(_SensitiveScorer):
     def __call__(self, estimator, X, y=None, *, sensitive_features=None):
         if sensitive_features is None:
             raise ValueError(_ROUTING)
-        utility = check_scoring(estimator, scoring=self.utility)
-        value = utility(_WithSensitive(estimator, sensitive_features), X, y)
+        utility, keywords = check_scoring(estimator, scoring=self.utility), {}
+        if self.utility is not None:  # a metric by group, such as fairlearn's, asks for them too
+            keywords = routed(utility, sensitive_features)("score")
+        value = utility(_WithSensitive(estimator, sensitive_features), X, y, **keywords)
         if not self.weight:
             return value
         leakage = make_leakage_scorer() if self.leakage is None else self.leakage
