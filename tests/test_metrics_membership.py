@@ -476,6 +476,7 @@ def test_bad_input_is_refused():
         ({"target": PlainNB().fit(*parts[2:4]), "method": "u-lira"}, "GaussianNB has no unlearn"),
         ({"target": PlainNB().fit(*parts[2:4]), "shadows": "unlearn"}, "has no unlearn"),
         ({"target": RidgeClassifier().fit(*parts[2:4]), "method": "entropy"}, "no predict_proba"),
+        ({"learner": LinearSVC()}, "LinearSVC has no predict_proba, and not all"),
         ({"target": Ridge().fit(*parts[2:4]), "method": "entropy"}, "for a regressor"),
     ]:
         with pytest.raises(ValueError, match=words):

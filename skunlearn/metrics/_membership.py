@@ -157,8 +157,7 @@ def membership_inference(
     learner = next(iter(models.values()), None) if learner is None else learner
     _check_options(models, method, n_shadows, n_refits, shadows, unlearn, level, X_retain)
     pool = _pool(X_forget, y_forget, X_retain, y_retain, X_test, y_test)
-    fitted = [learner] if hasattr(learner, "classes_") else []
-    reader = SignalReader([*models.values(), *fitted], pool.y, method)
+    reader = SignalReader([*models.values(), learner], pool.y, method)
     rng = check_random_state(random_state)
     made, member = None, np.zeros((0, pool.n_rows), dtype=bool)
     if X_retain is not None:
