@@ -116,7 +116,8 @@ class Forgetting:
                 f"kept {sorted(net._pieces_) or 'nothing of the kind'}: fit with this unlearner, "
                 f"or with keep={tuple(self.strategy.requires_kept)}."
             )
-        kept = pieces_without(net._pieces_, forget.take(self._trained(before)), view)
+        trained = self._trained(before)
+        kept = pieces_without(net._pieces_, forget.take(trained), view)
         generator = torch.Generator().manual_seed(net._stream_seed(3, net._n_requests_))
         return UnlearningTask(
             net=view.with_module(copy_module(net.module_).eval()),
@@ -130,6 +131,7 @@ class Forgetting:
             generator=generator,
             batch_size=net.batch_size,
             lr=net.lr,
+            trained=trained,
             verbose=net.verbose,
             fit_again=self._fit_again,
         )

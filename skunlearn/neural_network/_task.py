@@ -38,6 +38,8 @@ class UnlearningTask:
         Of the net.
     lr : float
         Of the net.
+    trained : Tensor of shape (m,), bool
+        Which forget rows the weights were learned from; the others were held out.
     verbose : int, default=0
         Whether to show a progress bar.
     """
@@ -53,6 +55,7 @@ class UnlearningTask:
     generator: torch.Generator
     batch_size: int
     lr: float
+    trained: torch.Tensor
     verbose: int = 0
     history: list = dataclasses.field(default_factory=list)
     fit_again: object = None  # trains another net on rows, with the settings of the fitted one
