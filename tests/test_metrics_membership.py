@@ -23,7 +23,7 @@ from skunlearn.linear_model import Ridge, RidgeClassifier
 from skunlearn.metrics import membership_inference
 from skunlearn.metrics._attack_signals import SignalReader
 from skunlearn.metrics._likelihood_ratio import likelihood_ratios
-from skunlearn.metrics._membership import power
+from skunlearn.metrics._membership import exposures, power
 from skunlearn.metrics._roc import auc, auc_with_interval, compare_with_refits, roc_curve, tpr_at
 from skunlearn.metrics._shadows import Pool, downdates, draw_dropped, draw_members, run_shadows
 from skunlearn.naive_bayes import GaussianNB, MultinomialNB
@@ -192,6 +192,28 @@ def test_the_weak_attack_misses_what_the_ratio_finds():
     weak = membership_inference(model, *parts, method="loss", n_shadows=16, random_state=0)
     strong = membership_inference(model, *parts, n_shadows=16, random_state=0)
     assert strong.auc > weak.auc + 0.05
+
+
+def test_a_single_row():
+    X, y = digits()
+    alarms, finds = [], []
+    for seed in range(10):
+        parts = parts_of(X, y, 1, 200, 80, seed)
+        models = models_of(RidgeClassifier(), parts)
+        found = membership_inference(models, *parts, n_shadows=16, random_state=0)
+        alarms.append(found["refit"].found)
+        finds.append(found["no-op"].found)
+        assert found["no-op"].learned == found["no-op"].rows["exposure"][:1]
+    assert not any(alarms) and np.mean(finds) > 0.3
+
+
+def test_exposure_of_rows():
+    member = np.random.RandomState(0).random_sample((40, 3)).argsort(axis=0) < 15
+    scores = np.random.RandomState(1).normal(size=(40, 3)) + member * [0, 1, 99]
+    expected = [
+        roc_auc_score(inside, score) for inside, score in zip(member.T, scores.T, strict=True)
+    ]
+    np.testing.assert_allclose(exposures(scores, member), expected)
 
 
 # Shadows
@@ -417,7 +439,7 @@ def test_report_and_frame():
     assert "refused: needs 1000 unseen rows, got 60" in text
     assert repr(found).startswith("<MembershipInference: likelihood ratio attack, AUC 0.")
     frame = found.to_frame()
-    assert frame.shape == (120, 7) and (frame["part"] == "forget").sum() == 60
+    assert frame.shape == (120, 8) and (frame["part"] == "forget").sum() == 60
     assert frame["score"].gt(0).groupby(frame["part"]).mean()["forget"] > 0.6
 
 
@@ -484,7 +506,7 @@ def test_bad_input_is_refused():
     for changed, words in [
         ([(2, None), (3, None)], "without X_retain"),
         ([(1, parts[1][:-1])], "60 rows in X_forget and 59 targets"),
-        ([(0, parts[0][:1]), (1, parts[1][:1])], "Got 1 rows in X_forget, expected 2"),
+        ([(0, parts[0][:0]), (1, parts[1][:0])], "Got 0 rows in X_forget, expected 1"),
         ([(5, None)], "no X_test or no y_test"),
         ([(i, parts[i][:9]) for i in range(4)], "Pass at most 18 unseen rows"),
     ]:

@@ -3,6 +3,7 @@
 import numbers
 
 import numpy as np
+from scipy.stats import rankdata
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -53,7 +54,7 @@ def membership_inference(
         The fitted classifier or regressor that is attacked. Several, by name, share the shadows:
         the unlearned model, the original, a refit.
     X_forget, y_forget : array-like of shape (n_forget, n_features) and (n_forget,)
-        The rows in question: forgotten, or learned. At least 2.
+        The rows in question: forgotten, or learned. Of one row there is its rank among the unseen.
     X_retain, y_retain : array-like of shape (n_retain, n_features) and (n_retain,), or None
         The other rows that the model was fitted on. None: no shadows, for the weak attacks only.
     X_test, y_test : array-like of shape (n_test, n_features) and (n_test,)
@@ -186,7 +187,11 @@ def membership_inference(
     else:
         judged, controls = ours, theirs
     judged, null = np.split(judged, [len(models)])
-    learned = power(controls[:, : pool.n_forget], member[:, : pool.n_forget])
+    exposure = exposures(controls, member)
+    learned = exposure[:1]
+    if pool.n_forget > 1:
+        learned = power(controls[:, : pool.n_forget], member[:, : pool.n_forget])
+    laws = {**laws, "exposure": exposure} if made else laws
     found = {}
     for name, scores, signal in zip(models, judged, ours[: len(models)], strict=True):
         found[name] = _result(
@@ -235,7 +240,7 @@ def _pool(X_forget, y_forget, X_retain, y_retain, X_test, y_test):
         None if y is None else flat_target(y) for y in (y_forget, y_retain, y_test)
     )
     parts = {
-        "forget": (X_forget, y_forget, 2),
+        "forget": (X_forget, y_forget, 1),
         "test": (X_test, y_test, 2),
         "retain": (X_retain, y_retain, 1),
     }
@@ -278,6 +283,15 @@ def _way(learner, shadows, forget):
     if shadows == "unlearn" and not hasattr(learner, "unlearn"):
         raise ValueError(f"Got shadows='unlearn', but {type(learner).__name__} has no unlearn.")
     return "unlearn" if shadows == "unlearn" else "refit"
+
+
+def exposures(scores, member):
+    """AUC of each row over the shadows: those that learned it against those that did not."""
+    n_in = member.sum(axis=0)
+    if not n_in.any():
+        return np.zeros(0)
+    ranks = np.where(member, rankdata(scores, axis=0), 0.0).sum(axis=0)
+    return (ranks / n_in - (n_in + 1) / 2) / (len(member) - n_in)
 
 
 def power(scores, member):

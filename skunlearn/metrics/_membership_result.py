@@ -35,11 +35,13 @@ class MembershipInference:
     learned : ndarray of shape (n_shadows,)
         The positive control, what there is to find: AUC of the forget rows that a shadow learned
         ("u-lira": learned and forgot) against those that it did not, judged by the other shadows.
+        Of one forget row: shadows that learned it against those that did not.
     scores, unseen_scores : ndarray of shape (n_forget,) and (n_test,)
         By row; more for "was learned". Log likelihood ratios in nats, or the signal itself for the
         weak attacks.
     rows : dict of str to ndarray of shape (n_forget + n_test,)
-        The signal of each row, and mean and standard deviation of both laws.
+        The signal of each row, mean and standard deviation of both laws, and "exposure": AUC of the
+        row over the shadows, what somebody could tell of it if it had been learned.
     signal : str
         What was read off the models.
     method : {"lira", "u-lira", "loss", "entropy"}

@@ -15,7 +15,13 @@ def auc(positive, negative):
 
 
 def auc_with_interval(positive, negative, level):
-    """Return the area and its confidence interval: DeLong's variance, on the logit scale."""
+    """Return the area and its confidence interval: DeLong's variance, on the logit scale.
+
+    Of a single positive: the interval around its rank, which is uniform if it is like the others.
+    """
+    if len(positive) == 1:
+        value = auc(positive, negative)
+        return value, (max(value - level / 2, 0.0), min(value + level / 2, 1.0))
     value, influence = _auc_with_influence(positive, negative)
     if value in (0.0, 1.0):  # no variance to be seen: as a rate without an error
         reach = float(((1 - level) / 2) ** (1 / min(len(positive), len(negative))))
@@ -42,6 +48,9 @@ def compare_with_refits(scores, refits, n_positive, level):
     areas : ndarray of shape (n_refits,)
     of_mean, of_excess : tuple of float
     """
+    if n_positive == 1:
+        areas = np.array([auc(row[:1], row[1:]) for row in refits])
+        return areas, auc_with_interval(*np.split(refits.mean(axis=0), [1]), level)[1], (-1.0, 1.0)
     value, own = _auc_with_influence(scores[:n_positive], scores[n_positive:])
     found = [_auc_with_influence(row[:n_positive], row[n_positive:]) for row in refits]
     areas, mean = np.array([area for area, _ in found]), np.mean([i for _, i in found], axis=0)
