@@ -22,9 +22,9 @@ class BadTeacher(IterativeUnlearner):
         Share of the retained rows that is used, drawn anew for each request.
     temperature : float, default=1.0
         Of the teachers' and the student's probabilities.
-    lr : float, default=1e-4
+    lr : float, default=5e-4
         Learning rate.
-    n_epochs : int, default=5
+    n_epochs : int, default=10
         Passes over these retained rows; the budget, where the stopping rule is not met before.
     batch_size : int, default=64
         Rows of either kind in a step.
@@ -39,8 +39,8 @@ class BadTeacher(IterativeUnlearner):
     Notes
     -----
     Published: 30 % of the retained rows, Adam at 1e-4, one epoch, batches of 256 with both kinds of
-    rows as they come, T = 1. Here each step sees both kinds in equal numbers, since of a few forget
-    rows a mixed batch has none.
+    rows as they come, T = 1. Here each step sees both kinds, weighted by how many there are of
+    each: in a mixed batch there may be none of a few forget rows.
 
     A net that never saw the rows does not guess at random on them: run to its end this over-forgets
     and makes them stand out as rows of unusual uncertainty. The stopping rule ends it where they
@@ -72,8 +72,8 @@ class BadTeacher(IterativeUnlearner):
         self,
         retain_fraction=0.3,
         temperature=1.0,
-        lr=1e-4,
-        n_epochs=5,
+        lr=5e-4,
+        n_epochs=10,
         batch_size=64,
         optimizer="adam",
         stopping="calibrated",
@@ -100,12 +100,13 @@ class BadTeacher(IterativeUnlearner):
         net, good = task.net, task.original
         bad = task.net.with_module(freeze(task.new_module()))
         some = self._some(task)
+        share = len(task.forget) / (len(task.forget) + len(some))
         optimizer = make_optimizer(self.optimizer, net.module.parameters(), self.lr)
         for _ in range(self.n_epochs):
             for retained, forget in beside(some, task.forget, self.batch_size, task.generator):
                 kept = self._distance(good, net, retained)
                 gone = self._distance(bad, net, forget)
-                loss = take_step(optimizer, (kept + gone) / 2)
+                loss = take_step(optimizer, share * gone + (1 - share) * kept)
                 yield {"loss": loss, "retain_loss": kept.detach(), "forget_loss": gone.detach()}
 
     def _some(self, task):

@@ -26,11 +26,11 @@ class SCRUB(IterativeUnlearner):
         Weight of the divergence from the teacher on the retained rows.
     temperature : float, default=1.0
         T of teacher and student; published with 4.
-    n_epochs : int, default=6
+    n_epochs : int, default=8
         Passes over the retained rows.
-    n_max_epochs : int, default=3
+    n_max_epochs : int, default=5
         Passes over the forget rows.
-    lr : float, default=5e-4
+    lr : float, default=1e-3
         Learning rate.
     batch_size : int, default=128
         Retained rows in a step.
@@ -75,7 +75,7 @@ class SCRUB(IterativeUnlearner):
     >>> net = NeuralNetClassifier(unlearner=SCRUB(stopping=None), random_state=0).fit(X / 16, y)
     >>> net = net.unlearn(X[:50] / 16, y[:50], X_retain=X[50:] / 16, y_retain=y[50:])
     >>> len(net.unlearning_history_)
-    6
+    8
     """
 
     requires_retain = True
@@ -87,9 +87,9 @@ class SCRUB(IterativeUnlearner):
         gamma=0.99,
         alpha=0.001,
         temperature=1.0,
-        n_epochs=6,
-        n_max_epochs=3,
-        lr=5e-4,
+        n_epochs=8,
+        n_max_epochs=5,
+        lr=1e-3,
         batch_size=128,
         forget_batch_size=32,
         optimizer="adam",

@@ -1,11 +1,12 @@
 """Impair with noise that maximises the error of a class, then repair on the rows that remain."""
 
+import numpy as np
 import torch
 
 from skunlearn.exceptions import UnlearningError
 from skunlearn.neural_network._batches import beside
 from skunlearn.neural_network._unlearner import Unlearner, check_positive, take_step
-from skunlearn.neural_network._view import Rows
+from skunlearn.neural_network.baselines._noise import classes_to_forget, learn_noise
 
 
 class UNSIR(Unlearner):
@@ -90,16 +91,12 @@ class UNSIR(Unlearner):
         super()._check(task)
         check_positive(**self.get_params())
         if not task.forget.X.is_floating_point():
+            raise UnlearningError("UNSIR makes noise rows, and X holds whole numbers.")
+        codes, _ = classes_to_forget(self, task)
+        if np.isin(task.retain.y.cpu().numpy(), codes).any():
             raise UnlearningError(
-                "UNSIR makes noise rows, and X holds whole numbers for a look-up."
-            )
-        classes = task.forget.y.unique()
-        kept = torch.isin(task.retain.y, classes)
-        partly = task.retained[classes.cpu().numpy()] > 0
-        if kept.any() or (task.calibration.counts is not None and partly.any()):
-            raise UnlearningError(
-                "UNSIR forgets whole classes, and rows of a class to forget remain: forget them as "
-                "well, or choose another unlearner; nothing was changed."
+                "UNSIR forgets whole classes, and X_retain has rows of a class to forget: forget "
+                "them as well, or choose another unlearner; nothing was changed."
             )
 
     def _unlearn(self, task):
@@ -124,14 +121,14 @@ class UNSIR(Unlearner):
 
     def _noise(self, task):
         """Make rows that the net as it was is least inclined to give the classes to forget."""
-        classes = task.forget.y.unique()
-        y = classes.repeat_interleave(self.n_noise)
-        shape = (len(y), *task.forget.X.shape[1:])
-        X = torch.randn(shape, generator=task.generator, dtype=task.forget.X.dtype)
-        X = X.to(task.forget.X.device).requires_grad_()
-        optimizer = torch.optim.Adam([X], lr=self.noise_lr)
-        net = task.original
-        for _ in range(self.noise_steps):
-            size = X.flatten(1).square().sum(dim=1).mean()
-            take_step(optimizer, self.noise_penalty * size - net.losses(net.outputs(X), y).mean())
-        return Rows(X.detach(), y)
+        y = task.forget.y.unique().repeat_interleave(self.n_noise)
+        return learn_noise(
+            task.original,
+            y,
+            task.forget.X.shape[1:],
+            climb=True,
+            n_steps=self.noise_steps,
+            lr=self.noise_lr,
+            penalty=self.noise_penalty,
+            generator=task.generator,
+        )
