@@ -297,13 +297,13 @@ def _numel(out):
 def _is_curved(f, X, sigma, generator):
     """Whether f(x + v) + f(x - v) is anywhere something else than 2 f(x).
 
-    Looked for at distances from `sigma` to a hundred times the spread of the rows, since nets of
-    pieces are linear in each.
+    Looked for at distances from `sigma` to a hundred times the largest value, since nets of pieces
+    are linear in each.
     """
     X = X[:16]
-    spread = max(float(X.std(correction=0)), sigma)
+    size = max(float(X.abs().max()), sigma)
     here = f(X).double()
-    for reach in (sigma, spread, 10 * spread, 100 * spread):
+    for reach in (sigma, size, 10 * size, 100 * size):
         noise = torch.randn(X.shape, generator=generator).to(X) * reach
         there, back = f(X + noise).double(), f(X - noise).double()
         scale = (there - back).abs().max()
