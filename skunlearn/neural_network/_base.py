@@ -23,6 +23,7 @@ from skunlearn.neural_network._data import HeldOut, arrays_of
 from skunlearn.neural_network._forgetting import Forgetting
 from skunlearn.neural_network._kept import PIECES, Fitted, codes_of, make_pieces, residues_of
 from skunlearn.neural_network._modules import MLP
+from skunlearn.neural_network._selection import side_margins
 from skunlearn.neural_network._unlearner import Unlearner
 from skunlearn.neural_network._view import NetView, Rows
 
@@ -98,7 +99,8 @@ class UnlearnableNetMixin(UnlearnerMixin):
 
     def _names_to_keep(self):
         if isinstance(self.keep, str) and self.keep == "auto":
-            return self._strategy().requires_kept
+            strategy = self._strategy()
+            return tuple(dict.fromkeys((*strategy.requires_kept, *strategy.uses_kept)))
         if isinstance(self.keep, str) and self.keep == "all":
             return tuple(sorted(PIECES))
         if not isinstance(self.keep, (tuple, list)):
@@ -210,6 +212,14 @@ class UnlearnableNetMixin(UnlearnerMixin):
             rows = Rows(*(to_tensor(part, view.device) for part in train))
             with self._own_randomness(1):
                 pieces = make_pieces(names, Fitted(view, rows, self._seed_))
+        if valid is not None and "side_model" in pieces:
+            margins = side_margins(
+                pieces["side_model"],
+                to_tensor(valid[0], view.device),
+                valid[1],
+                view.is_classifier,
+            )
+            calibration = dataclasses.replace(calibration, margins=margins)
         prints = _union(vars(self).get("_prints_"), list(hashes.values()))
         self.__dict__.update(
             _calibration_=calibration,

@@ -29,6 +29,8 @@ class Calibration:
         Learned rows of each class, unseen ones included; one number for regression. None where
         they are not known: the net was adopted without its rows.
     is_classifier : bool
+    margins : ndarray of shape (n,), default=None
+        Of the side model on these rows, see `side_margins`, where one was kept.
     """
 
     outputs: np.ndarray
@@ -36,6 +38,7 @@ class Calibration:
     hashes: np.ndarray
     counts: np.ndarray | None
     is_classifier: bool
+    margins: np.ndarray | None = None
 
     @classmethod
     def none(cls, n_outputs, is_classifier, counts):
@@ -62,8 +65,13 @@ class Calibration:
         counts = self.counts
         if counts is not None:
             counts = counts - np.bincount(codes, minlength=len(counts))
-        return Calibration(
-            self.outputs[keep], self.y[keep], self.hashes[keep], counts, self.is_classifier
+        return dataclasses.replace(
+            self,
+            outputs=self.outputs[keep],
+            y=self.y[keep],
+            hashes=self.hashes[keep],
+            counts=counts,
+            margins=None if self.margins is None else self.margins[keep],
         )
 
     @functools.cached_property
@@ -95,35 +103,48 @@ class Calibration:
             after.counts, self.counts, out=np.ones(len(self.counts)), where=self.counts > 0
         )
 
-    def unseen_accuracy(self, retained=None):
-        """Accuracy on unseen rows of each class, as a net trained without some of them would have.
+    def unseen_accuracy(self, codes, retained=None, shift=0.0):
+        """Accuracy on rows like these of a net that has not learned from them.
 
         Parameters
         ----------
+        codes : ndarray of shape (m,), int
+            Classes of the rows.
         retained : ndarray of shape (n_classes,), default=None
             Share of each class that remains: its logit is lowered by the logarithm of it, times
             the temperature. A class of which nothing remains is never predicted.
+        shift : ndarray of shape (m,), default=0.0
+            What else its logit is lowered by, row by row (negative), see `selection_shift`.
 
         Returns
         -------
-        ndarray of shape (n_classes,)
-            A class with fewer than 30 unseen rows is mixed with all others, by its number of rows;
-            NaN where there is no unseen row at all.
+        float
+            A class with fewer than 30 unseen rows is mixed with all others, by its number of
+            rows; NaN where there is no unseen row at all.
         """
-        n_classes = self.outputs.shape[1]
-        retained = np.ones(n_classes) if retained is None else np.asarray(retained, dtype=float)
-        if not len(self):
-            return np.where(retained > 0, np.nan, 0.0)
-        with np.errstate(divide="ignore"):
-            shift = self.temperature * np.log(retained)
-        out, rows = [], np.arange(len(self))
-        for code in range(n_classes):
-            z = self.outputs.astype(np.float64)
-            own = z[rows, self.y] + shift[code]
-            z[rows, self.y] = -np.inf
-            right = own > z.max(axis=1)
-            of_class = self.y == code
-            weight = min(of_class.sum() / SMALL, 1.0)
-            own_mean = right[of_class].mean() if of_class.any() else 0.0
-            out.append(weight * own_mean + (1 - weight) * right.mean())
-        return np.array(out)
+        retained = np.ones(self.outputs.shape[1]) if retained is None else np.asarray(retained)
+        shift = np.broadcast_to(np.asarray(shift, dtype=float), len(codes))
+        rows = np.arange(len(self))
+        z = self.outputs.astype(np.float64)
+        own = z[rows, self.y]
+        z[rows, self.y] = -np.inf
+        lead = own - z.max(axis=1, initial=-np.inf)  # of the own class over the best other
+        right = np.zeros(len(codes))
+        for code in np.unique(codes):
+            these = np.flatnonzero(codes == code)
+            if retained[code] == 0:
+                continue
+            needed = -shift[these] - self.temperature * np.log(retained[code])
+            share = min(np.count_nonzero(self.y == code) / SMALL, 1.0)
+            right[these] = _share_above(lead, needed)
+            if share > 0:
+                of_class = _share_above(lead[self.y == code], needed)
+                right[these] = share * of_class + (1 - share) * right[these]
+        return float(right.mean())
+
+
+def _share_above(values, limits):
+    """Share of values above each limit; NaN without values."""
+    if not len(values):
+        return np.full(len(limits), np.nan)
+    return 1 - np.searchsorted(np.sort(values), limits, side="right") / len(values)

@@ -7,6 +7,7 @@ import torch
 
 from skunlearn.exceptions import UnlearningError
 from skunlearn.neural_network._calibration import SMALL
+from skunlearn.neural_network._selection import task_shift
 
 _HALVINGS = 6
 
@@ -67,7 +68,7 @@ class Stopping:
                 UserWarning,
                 stacklevel=4,
             )
-        return float(calibration.unseen_accuracy(task.retained)[codes].mean())
+        return calibration.unseen_accuracy(codes, task.retained, task_shift(task))
 
     def _whole_classes(self):
         codes = np.unique(self.task.forget.y.cpu().numpy())

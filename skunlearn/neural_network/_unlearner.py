@@ -49,6 +49,7 @@ class Unlearner(BaseEstimator):
     requires_retain = False
     requires_labels = True
     requires_kept = ()
+    uses_kept = ()
     kinds = ("classification", "regression")
     guarantee_kind = "approximate"
     detail = "What was forgotten is not bounded: audit it (skunlearn.audit.audit_unlearning)."
@@ -98,6 +99,11 @@ class IterativeUnlearner(Unlearner):
     """
 
     looks_at_each_step = False
+
+    @property
+    def uses_kept(self):
+        """The side model tells the stopping rule whether the rows are like unseen ones."""
+        return () if self.stopping is None else ("side_model",)
 
     def _steps(self, task):
         raise NotImplementedError(f"{type(self).__name__} must implement _steps(task).")

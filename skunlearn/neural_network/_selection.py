@@ -1,0 +1,86 @@
+"""Levels of forget rows that are no random sample of their classes, such as poisoned ones.
+
+Unseen rows tell how well a row *like them* is fitted. Whether the forget rows are like them can be
+seen through the side model, which has learned from neither: its margin of the target of a row.
+Where the margins differ in law, so will the fit of a net that never saw the rows.
+"""
+
+import numpy as np
+from scipy.stats import ks_2samp, rankdata, theilslopes
+
+_MOST_GONE = 0.8  # a class that loses a larger part has its own correction
+_LEVEL = 0.01  # of the test; below it a difference of the margins is taken for one
+_MOST = 500  # rows for a slope: it is a median over all pairs
+
+
+def task_shift(task):
+    """Return `selection_shift` for the forget rows of a task; zeros where nothing was kept for it.
+
+    Parameters
+    ----------
+    task : UnlearningTask
+
+    Returns
+    -------
+    ndarray of shape (m,)
+    """
+    calibration, shift = task.calibration, np.zeros(len(task.forget))
+    if "side_model" not in task.kept or calibration.margins is None:
+        return shift
+    y = task.forget.y.cpu().numpy()
+    some = np.ones(len(y), dtype=bool)
+    if task.is_classifier:
+        some = np.asarray(task.retained)[y] >= _MOST_GONE
+    margins = side_margins(task.kept["side_model"], task.forget.X, y, task.is_classifier)
+    shift[some] = selection_shift(margins[some], calibration.margins, calibration.phi)
+    return shift
+
+
+def side_margins(side, X, y, is_classifier):
+    """How well the side model fits rows: score of the own class less the best other; or -|error|.
+
+    Parameters
+    ----------
+    side : SideModel
+    X : Tensor of shape (n, ...)
+    y : ndarray of shape (n,) or (n, n_outputs)
+    is_classifier : bool
+
+    Returns
+    -------
+    ndarray of shape (n,)
+    """
+    scores = side.predict(X)
+    if not is_classifier:
+        return -np.sqrt(np.mean((scores - y) ** 2, axis=1))
+    rows = np.arange(len(y))
+    own = scores[rows, y]
+    scores[rows, y] = -np.inf
+    return own - scores.max(axis=1)
+
+
+def selection_shift(margins, unseen_margins, unseen_phi):
+    """Return what to add to the level of each forget row, in units of phi; 0 for a random sample.
+
+    Parameters
+    ----------
+    margins : ndarray of shape (m,)
+        Of the forget rows.
+    unseen_margins, unseen_phi : ndarray of shape (n,)
+        Margins of the side model on unseen rows, and how well the net fits these.
+
+    Returns
+    -------
+    ndarray of shape (m,)
+        How far the margin of a row is below that of the unseen row of the same rank, times the
+        slope of phi on the margin.
+    """
+    if min(len(margins), len(unseen_margins)) < 2:
+        return np.zeros(len(margins))
+    if ks_2samp(margins, unseen_margins).pvalue > _LEVEL:
+        return np.zeros(len(margins))
+    ranks = (rankdata(margins) - 0.5) / len(margins)
+    alike = np.quantile(unseen_margins, ranks)
+    some = np.linspace(0, len(unseen_phi) - 1, min(len(unseen_phi), _MOST)).astype(int)
+    slope = theilslopes(unseen_phi[some], unseen_margins[some]).slope
+    return max(slope, 0.0) * (margins - alike)
