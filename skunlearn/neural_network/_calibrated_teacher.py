@@ -4,6 +4,7 @@ import torch
 
 from skunlearn.exceptions import UnlearningError
 from skunlearn.neural_network._curvature import Curvature
+from skunlearn.neural_network._reference import Reference
 from skunlearn.neural_network._side_model import SideModel
 from skunlearn.neural_network._teacher import ClassTeacher, NumberTeacher
 from skunlearn.neural_network._unlearner import (
@@ -54,7 +55,7 @@ class CalibratedTeacher(Unlearner):
     1747
     """
 
-    requires_kept = (SideModel.name, Curvature.name)
+    requires_kept = (SideModel.name, Curvature.name, Reference.name)
 
     def __init__(self, step=0.06, max_steps=100, max_steps_retain=300, lr=0.001, batch_size=64):
         self.step = step

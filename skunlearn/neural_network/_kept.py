@@ -36,27 +36,32 @@ class Fitted:
     train : Rows
         Those the weights were learned from.
     seed : int
+    made : dict of str to object
+        Pieces that were made already: one may be made from another.
     """
 
     net: NetView
     train: Rows
     seed: int
+    made: dict = dataclasses.field(default_factory=dict)
 
     @property
     def generator(self):
         """Generator of torch with the seed."""
         return torch.Generator().manual_seed(self.seed)
 
+    def piece(self, name):
+        """Return the piece with a name, made once."""
+        if name not in PIECES:
+            raise ValueError(f"Got {name!r} to keep, expected one of {sorted(PIECES)}.")
+        if name not in self.made:
+            self.made[name] = PIECES[name].of(self)
+        return self.made[name]
+
 
 def make_pieces(names, fitted):
     """Make the pieces with these names."""
-    return {name: _piece(name).of(fitted) for name in names}
-
-
-def _piece(name):
-    if name not in PIECES:
-        raise ValueError(f"Got {name!r} to keep, expected one of {sorted(PIECES)}.")
-    return PIECES[name]
+    return {name: fitted.piece(name) for name in names}
 
 
 def pieces_without(pieces, forget, net):

@@ -1,65 +1,32 @@
 """How well a row would be fitted had it not been learned: levels for forget rows, a number a row.
 
-A level is a value of `NetView.phi`. Pure functions of numpy arrays.
+A level is a value of `NetView.phi`: the one that unseen rows have at the rank that the row has
+among learned rows. Pure functions of numpy arrays.
 """
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import mannwhitneyu, norm, rankdata
 
-from skunlearn.neural_network._calibration import SMALL
-
-
-def class_levels(calibration, codes, phi, score, retained):
-    """Levels of classified rows: the unseen phi of the class of a row, at the row's rank.
-
-    Parameters
-    ----------
-    calibration : Calibration
-        Of the net as fitted, without the rows.
-    codes : ndarray of shape (m,), int
-        Their classes.
-    phi : ndarray of shape (m,)
-        How well the net fits them: no level is above it.
-    score : ndarray of shape (m,)
-        Larger for rows that a net which never saw them would fit better; only ranks matter.
-    retained : ndarray of shape (n_classes,)
-        Share of each class that remains.
-
-    Returns
-    -------
-    ndarray of shape (m,)
-    """
-    levels = np.empty(len(codes))
-    pooled_rank = (rankdata(score) - 0.5) / max(len(score), 1)
-    for code in np.unique(codes):
-        rows = np.flatnonzero(codes == code)
-        values, weights = unseen_phi(calibration, code, retained[code])
-        if not len(values):
-            levels[rows] = phi[rows]
-            continue
-        rank = (rankdata(score[rows]) - 0.5) / len(rows)
-        share = min(len(rows) / SMALL, 1.0)  # of the ranks within the class
-        rank = share * rank + (1 - share) * pooled_rank[rows]
-        levels[rows] = quantiles(values, weights, rank)
-    return np.minimum(levels, phi)
+_POOL = 50  # rows of a class that weigh as much as all others together, in its quantiles
+_ENOUGH = 100  # learned rows of a class in which a rank is taken, without all others
+_COUPLING = 0.97  # correlation of the ranks of a row, learned and unseen, as normal scores
+_FOLLOW = 0.5  # share of the side model's loss that the net has too, where part of a class goes
+_KNOTS = 200
+_LEAST = 1e-3
 
 
-def unseen_phi(calibration, code, retained):
-    """Values of phi for the class on unseen rows, with weights that sum to 1.
+def mid_ranks(values, among):
+    """Ranks of values among others, in [0, 1]; ties in the middle."""
+    among = np.sort(among)
+    below = np.searchsorted(among, values, "left") + np.searchsorted(among, values, "right")
+    return below / (2 * max(len(among), 1))
 
-    Of a class with fewer than 30 unseen rows those of all others are mixed in. A class of which
-    nothing remains is compared with what the net says of it on rows of other classes.
-    """
-    if retained == 0:
-        others = calibration.y != code
-        values = phi_of(calibration.outputs[others].astype(np.float64), code)
-        return values, np.full(len(values), 1 / max(len(values), 1))
-    own = calibration.y == code
-    share = min(own.sum() / SMALL, 1.0)
-    weights = np.where(own, share / max(own.sum(), 1), (1 - share) / max((~own).sum(), 1))
-    used = weights > 0
-    shift = calibration.temperature * np.log(retained)
-    return calibration.phi[used] + shift, weights[used] / weights[used].sum()
+
+def quantiles(values, ranks, weights=None):
+    """Quantiles, linear between the middles of the weights."""
+    order = np.argsort(values)
+    weights = np.full(len(values), 1 / len(values)) if weights is None else weights[order]
+    return np.interp(ranks, np.cumsum(weights) - weights / 2, values[order])
 
 
 def phi_of(outputs, code):
@@ -69,27 +36,128 @@ def phi_of(outputs, code):
     return outputs[:, code] - (top[:, 0] + np.log(np.exp(others - top).sum(axis=1)))
 
 
-def quantiles(values, weights, ranks):
-    """Weighted quantiles, linear between the middles of the weights."""
-    order = np.argsort(values)
-    values, weights = values[order], weights[order]
-    return np.interp(ranks, np.cumsum(weights) - weights / 2, values)
-
-
-def residual_levels(calibration, residual, score):
-    """Residuals of rows as they would be unseen: never below what they are.
+def ranks(reference, code, phi, margin):
+    """Ranks of rows among learned rows, by the fit of the net and of the side model together.
 
     Parameters
     ----------
-    calibration : Calibration
-    residual, score : ndarray of shape (m,)
-        Absolute residual, and the rank of the fit as in `class_levels`.
+    reference : Reference
+    code : int
+        The class of the rows; where it has few learned rows, all others are mixed in.
+    phi, margin : ndarray of shape (m,)
 
     Returns
     -------
-    ndarray of shape (m,)
+    ndarray of shape (m,), inside (0, 1)
     """
-    rank = (rankdata(score) - 0.5) / max(len(score), 1)
-    values = calibration.phi
-    weights = np.full(len(values), 1 / max(len(values), 1))
-    return np.maximum(-quantiles(values, weights, rank), residual)
+    own = reference.codes == code
+    share = min(own.sum() / _ENOUGH, 1.0)
+    out = np.zeros(len(phi))
+    for weight, used in ((share, own), (1 - share, np.ones_like(own))):
+        if weight > 0:
+            one, other = reference.phi[used], reference.margin[used]
+            both = mid_ranks(one, one) + mid_ranks(other, other)
+            out += weight * mid_ranks(mid_ranks(phi, one) + mid_ranks(margin, other), both)
+    edge = 0.5 / max(len(own), 1)
+    return np.clip(out, edge, 1 - edge)
+
+
+class Unseen:
+    """Values of phi on unseen rows, those of the request that were held out among them.
+
+    Parameters
+    ----------
+    phi : ndarray of shape (n,)
+    codes : ndarray of shape (n,), int
+    """
+
+    def __init__(self, phi, codes):
+        self.phi, self.codes = phi, codes
+
+    def quantiles(self, code, at):
+        """Quantiles of a class, mixed with those of all rows where it has few."""
+        own = self.codes == code
+        share = own.sum() / (own.sum() + _POOL)
+        out = (1 - share) * quantiles(self.phi, at)
+        return out + share * quantiles(self.phi[own], at) if own.any() else out
+
+
+def class_levels(unseen, reference, code, phi, margin, retained, temperature):
+    """Levels of rows of one class of which something remains, at several possible ranks of each.
+
+    Parameters
+    ----------
+    unseen : Unseen
+    reference : Reference
+    code : int
+    phi, margin : ndarray of shape (m,)
+        Fit of the rows by the net, and by the side model without them.
+    retained : float
+        Share of the class that remains: the logit of its probability falls by the logarithm of it,
+        times the temperature, and by what the side model shows of the loss of examples.
+    temperature : float
+
+    Returns
+    -------
+    ndarray of shape (m, k)
+        No level is above `phi`.
+    """
+    lost = _lost_margin(reference, code, margin)
+    spread = np.subtract(*unseen.quantiles(code, [0.75, 0.25]))
+    own = reference.margin[reference.codes == code]
+    side_spread = np.subtract(*quantiles(own, [0.75, 0.25])) if lost else 1.0
+    shift = temperature * np.log(max(retained, _LEAST))
+    shift += _FOLLOW * lost * spread / max(side_spread, _LEAST)
+    at = _blurred(ranks(reference, code, phi, margin - lost))
+    return np.minimum(unseen.quantiles(code, at) + shift, phi[:, None])
+
+
+def _lost_margin(reference, code, margin):
+    """By how much the margins of rows lie below those of their class, beyond chance."""
+    own = reference.margin[reference.codes == code]
+    if len(own) < 2:
+        return 0.0
+    lost = margin.mean() - own.mean()
+    noise = own.var() * (1 / len(margin) + 1 / len(own))
+    return float(lost * max(0.0, 1 - noise / lost**2)) if lost else 0.0
+
+
+def _blurred(at):
+    """Ranks that a row may have once it is unseen: normal scores, correlated with those it has."""
+    grid = norm.ppf((np.arange(41) + 0.5) / 41)
+    scores = _COUPLING * norm.ppf(at)[:, None] + np.sqrt(1 - _COUPLING**2) * grid
+    return norm.cdf(scores)
+
+
+def absent_levels(calibration, code, score):
+    """Levels of rows of a class of which nothing remains: what the net says of it elsewhere."""
+    others = calibration.y != code
+    values = phi_of(calibration.outputs[others].astype(np.float64), code)
+    return quantiles(values, (rankdata(score) - 0.5) / len(score))[:, None]
+
+
+def residual_levels(unseen, reference, residual, distance):
+    """Absolute residuals of rows as they would be unseen: never below what they are."""
+    at = ranks(reference, 0, -residual, -distance)
+    return np.maximum(-unseen.quantiles(0, at), residual)
+
+
+def memorised(unseen, reference):
+    """Whether learned rows are fitted better than unseen rows of the same class: a p-value.
+
+    The rank sum statistic of each class, added up with the weights of van Elteren.
+
+    Returns
+    -------
+    float
+        Small where the net fits the rows it has learned better.
+    """
+    total, variance = 0.0, 0.0
+    for code in np.unique(unseen.codes):
+        one, other = reference.phi[reference.codes == code], unseen.phi[unseen.codes == code]
+        n, m = len(one), len(other)
+        if n and m:
+            statistic = mannwhitneyu(one, other).statistic
+            total += (statistic - n * m / 2) / (n + m + 1)
+            variance += n * m / (12 * (n + m + 1))
+    return float(norm.sf(total / np.sqrt(variance))) if variance else 1.0

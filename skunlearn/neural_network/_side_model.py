@@ -7,7 +7,7 @@ from scipy import linalg
 
 from skunlearn._statistics._exact import ExactGram
 from skunlearn._statistics._hashing import new_key
-from skunlearn._statistics._limbs import normalise
+from skunlearn._statistics._limbs import BITS, normalise
 from skunlearn._statistics._products import triangle
 from skunlearn._statistics._rows import RowStore, last_copies
 from skunlearn.neural_network._kept import kept_as
@@ -168,17 +168,6 @@ class SideModel:
             hashes=np.delete(self.hashes, found[found >= 0]),
         )
 
-    def solve(self):
-        """Coefficients of shape (1 + n_features, n_outputs), the intercepts first."""
-        p, q = 1 + self.gram.n_features, self.gram.n_columns - self.gram.n_features
-        sums = np.zeros((p + q, p + q))
-        total = self.gram.limbs.astype(np.float64)
-        sums[np.triu_indices(p + q)] = sum(np.ldexp(limb, 20 * i) for i, limb in enumerate(total))
-        diagonal = np.einsum("ii->i", sums)
-        diagonal[1:p] += _PENALTY * diagonal[1:p].mean()
-        diagonal[0] = max(diagonal[0], 1.0)
-        return linalg.solve(sums[:p, :p], sums[:p, p:], assume_a="pos", lower=False)
-
     def predict(self, X):
         """Scores of the classes, 1 for yes and 0 for no; or predictions.
 
@@ -190,12 +179,47 @@ class SideModel:
         -------
         ndarray of shape (n, n_outputs)
         """
-        coef = self.solve()
+        coef = linalg.cho_solve(*self._equations())
         X = _flat(X)
-        parts = [
-            self.features(X[i : i + _CHUNK]) @ coef[1:] + coef[0] for i in range(0, len(X), _CHUNK)
-        ]
-        out = np.concatenate(parts)
+        out = [self._rows(X[i : i + _CHUNK]) @ coef for i in range(0, len(X), _CHUNK)]
+        return self._values(np.concatenate(out))
+
+    def left_out(self, rows):
+        """Predict rows that it has learned as it would without each of them.
+
+        Parameters
+        ----------
+        rows : Rows
+
+        Returns
+        -------
+        ndarray of shape (n, n_outputs)
+        """
+        (factor, lower), cross = self._equations()
+        X, y = _arrays(rows)
+        features = self._rows(X)
+        half = linalg.solve_triangular(factor, features.T, trans=1, lower=lower)
+        leverage = np.minimum(np.einsum("ij,ij->j", half, half), 0.999)[:, None]
+        out = features @ linalg.cho_solve((factor, lower), cross)
+        out -= leverage * _targets(y, self.target, cross.shape[1])
+        return self._values(out / (1 - leverage))
+
+    def _equations(self):
+        """Cholesky factor of the penalised sums of the features, and the sums with the targets."""
+        p, q = 1 + self.gram.n_features, self.gram.n_columns - self.gram.n_features
+        sums = np.zeros((p + q, p + q))
+        sums[np.triu_indices(p + q)] = sum(
+            np.ldexp(limb.astype(np.float64), BITS * i) for i, limb in enumerate(self.gram.limbs)
+        )
+        diagonal = np.einsum("ii->i", sums)
+        diagonal[1:p] += _PENALTY * diagonal[1:p].mean() or 1.0
+        diagonal[0] = max(diagonal[0], 1.0)
+        return linalg.cho_factor(sums[:p, :p], lower=False), sums[:p, p:]
+
+    def _rows(self, X):
+        return np.hstack([np.ones((len(X), 1)), self.features(X)])
+
+    def _values(self, out):
         return out if self.target is None else self.target.values(out)
 
 

@@ -2,19 +2,29 @@
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch.nn import functional as F
 
-from skunlearn.neural_network._levels import class_levels, residual_levels
+from skunlearn.neural_network._levels import (
+    Unseen,
+    absent_levels,
+    class_levels,
+    memorised,
+    residual_levels,
+)
+from skunlearn.neural_network._reference import Reference, margins
+from skunlearn.neural_network._side_model import SideModel
 
-_SHARPNESS = 8.0  # of the softmax of side scores, which lie about 0 and 1
+_SHARPNESS = 16.0  # of the softmax of side scores, which lie about 0 and 1
+_SIDE = 0.25  # share of the side model in the proportions of the other classes
+_PART = 0.9  # share of a class that remains, below which even held out rows are affected
 
 
 class ClassTeacher:
     """Probabilities of the classes for each forget row.
 
     Its own class gets the probability that belongs to the level of the row; the others share the
-    rest, half by the proportions of the net and half by those of the side model.
+    rest, in the proportions of the net and, to a quarter, of the side model. Rows that were held
+    out at fit are unseen as they are, unless much of their class goes.
 
     Parameters
     ----------
@@ -25,6 +35,8 @@ class ClassTeacher:
     targets : Tensor of shape (m, n_classes)
     scale : float
         Of the outputs: 1, logits are in nats.
+    p_memorised : float
+        See `memorised`.
     """
 
     scale = 1.0
@@ -32,19 +44,36 @@ class ClassTeacher:
     def __init__(self, task):
         outputs = task.net.all_outputs(task.forget.X)
         codes = task.forget.y.cpu().numpy()
-        rows = np.arange(len(codes))
+        held = ~task.trained.cpu().numpy()
         phi = task.net.phi(outputs, task.forget.y).double().cpu().numpy()
-        side = task.kept["side_model"].predict(task.forget.X)
-        own = side[rows, codes]
-        side[rows, codes] = -np.inf
-        score = rankdata(phi) + rankdata(own - side.max(axis=1))
-        levels = class_levels(task.calibration, codes, phi, score, task.retained)
-        logits = outputs.double().cpu().numpy()
-        logits[rows, codes] = -np.inf
-        mixed = (_softmax(logits) + _softmax(_SHARPNESS * side)) / 2
-        p_own = 1 / (1 + np.exp(-levels))
-        targets = (1 - p_own)[:, None] * mixed
-        targets[rows, codes] = p_own
+        side = task.kept[SideModel.name].predict(task.forget.X)
+        margin = margins(side, codes, True)
+        reference, calibration = task.kept[Reference.name], task.calibration
+        unseen = Unseen(
+            np.concatenate([calibration.phi, phi[held]]),
+            np.concatenate([calibration.y, codes[held]]),
+        )
+        self.p_memorised = memorised(unseen, reference)
+        p_own = np.empty(len(codes))
+        for code in np.unique(codes):
+            rows, retained = np.flatnonzero(codes == code), task.retained[code]
+            if retained == 0:
+                levels = absent_levels(calibration, code, phi[rows] + margin[rows])
+            else:
+                levels = class_levels(
+                    unseen,
+                    reference,
+                    code,
+                    phi[rows],
+                    margin[rows],
+                    retained,
+                    calibration.temperature,
+                )
+            if retained > _PART:
+                levels[held[rows]] = phi[rows][held[rows], None]
+            p_own[rows] = (1 / (1 + np.exp(-levels))).mean(axis=1)
+        targets = (1 - p_own)[:, None] * _others(outputs.double().cpu().numpy(), side, codes)
+        targets[np.arange(len(codes)), codes] = p_own
         self.targets = torch.as_tensor(targets, dtype=outputs.dtype, device=outputs.device)
 
     def loss(self, outputs, rows=slice(None)):
@@ -66,19 +95,24 @@ class NumberTeacher:
     targets : Tensor of shape (m, n_outputs)
     scale : float
         Of the outputs: the root mean square residual of unseen rows.
+    p_memorised : float
+        See `memorised`.
     """
 
     def __init__(self, task):
         outputs = task.net.all_outputs(task.forget.X).double().cpu().numpy()
         y = task.forget.y.double().cpu().numpy()
-        residual = _rms(outputs - y)
-        away = task.kept["side_model"].predict(task.forget.X) - y
-        distance = _rms(away)
-        score = rankdata(-residual) + rankdata(-distance)
-        levels = residual_levels(task.calibration, residual, score)
+        held = ~task.trained.cpu().numpy()
+        residual = -margins(outputs, y, False)
+        away = task.kept[SideModel.name].predict(task.forget.X) - y
+        distance = -margins(away, 0.0, False)
+        phi = np.concatenate([task.calibration.phi, -residual[held]])
+        unseen = Unseen(phi, np.zeros(len(phi), dtype=int))
+        self.p_memorised = memorised(unseen, task.kept[Reference.name])
+        levels = residual_levels(unseen, task.kept[Reference.name], residual, distance)
         targets = y + away * (levels / np.where(distance > 0, distance, 1.0))[:, None]
-        targets = np.where((levels > residual)[:, None], targets, outputs)
-        self.scale = float(np.sqrt(np.mean(task.calibration.phi**2))) or 1.0
+        targets = np.where(((levels > residual) & ~held)[:, None], targets, outputs)
+        self.scale = float(np.sqrt(np.mean(phi**2))) or 1.0
         device = task.net.device
         self.targets = torch.as_tensor(targets, dtype=task.forget.y.dtype, device=device)
 
@@ -87,10 +121,12 @@ class NumberTeacher:
         return ((outputs - self.targets[rows]) / self.scale).square().mean() / 2
 
 
-def _softmax(z):
-    z = np.exp(z - z.max(axis=1, keepdims=True))
-    return z / z.sum(axis=1, keepdims=True)
-
-
-def _rms(values):
-    return np.sqrt(np.mean(values**2, axis=1))
+def _others(logits, side, codes):
+    """Proportions of the classes that a row does not belong to."""
+    rows, parts = np.arange(len(codes)), []
+    for weight, scores in ((1 - _SIDE, logits), (_SIDE, _SHARPNESS * side)):
+        scores = scores.copy()
+        scores[rows, codes] = -np.inf
+        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
+        parts.append(weight * scores / scores.sum(axis=1, keepdims=True))
+    return sum(parts)
