@@ -81,6 +81,7 @@ def test_members_are_found_and_rows_of_a_refit_are_not(learner, data, power):
     assert found["refit"].learned.mean() > power  # the control says that it could be found
     assert found["refit"].excess_interval[0] <= 0 < found["no-op"].excess_interval[0]
     assert not found["refit"].powerless
+    assert not found["refit"].pushed_away and not found["no-op"].pushed_away
 
 
 @pytest.mark.data
@@ -138,6 +139,7 @@ def test_over_forgetting_is_found_by_the_attack_on_the_method_only():
     model = flip(ExtraTreesClassifier(10, random_state=0), *parts[:4])
     plain = membership_inference(model, *parts, n_shadows=16, random_state=0)
     assert plain.auc < 0.3 and not plain.found
+    assert plain.pushed_away and str(plain).startswith("Pushed away")
     against = membership_inference(
         model, *parts, method="u-lira", unlearn=flip, n_shadows=16, random_state=0
     )

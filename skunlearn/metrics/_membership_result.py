@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from scipy.stats import norm
 
 from skunlearn.metrics._leakage import to_frame
 
@@ -105,15 +106,32 @@ class MembershipInference:
     def found(self):
         """Whether `auc` is above chance and above what refits have.
 
-        Its interval lies above .5, and it exceeds each value of the null. Where the null is above
-        .5 as well (rows of two laws), `excess_interval` must lie above 0.
+        Its interval lies above .5, and it exceeds the mean of the null by more than the standard
+        error of the difference; where the null is above .5 itself (rows of two laws), by as much as
+        `excess_interval` allows for.
         """
-        if self.auc_interval[0] <= 0.5:
+        return self._beyond(1)
+
+    @property
+    def pushed_away(self):
+        """Whether `auc` is below chance and below what refits have: the mirror image of `found`.
+
+        The rows look less like members than those of strangers do, which tells as well that they
+        were there; ``method="u-lira"`` is the attack that uses it.
+        """
+        return self._beyond(-1)
+
+    def _beyond(self, sign):
+        """Whether the area is off chance, and off the null, in one direction."""
+        end = 0 if sign > 0 else 1
+        if sign * (self.auc_interval[end] - 0.5) <= 0:
             return False
         if not len(self.null):
             return True
-        alike = self.null_interval[0] <= 0.5
-        return bool(self.auc > self.null.max() + 1e-9 and (alike or self.excess_interval[0] > 0))
+        half = (self.excess_interval[1] - self.excess_interval[0]) / 2
+        alike = sign * (self.null_interval[end] - 0.5) <= 0
+        need = half / norm.ppf((1 + self.level) / 2) if alike else half
+        return bool(sign * (self.auc - self.null.mean()) > need + 1e-9)
 
     @property
     def powerless(self):
@@ -131,6 +149,8 @@ class MembershipInference:
         """The outcome in one sentence."""
         if self.found:
             return "Found: the forget rows look like rows that were learned."
+        if self.pushed_away:
+            return "Pushed away: the forget rows look less learned than unseen ones do."
         if self.powerless is None:
             return "Not found; without shadows there is no control that says what that is worth."
         if self.powerless and self.method == "u-lira":
