@@ -26,6 +26,10 @@ from skunlearn.base import Request
 from skunlearn.datasets import fetch_adult
 from skunlearn.exceptions import NotLearnedError, UnlearningError
 from skunlearn.feature_unlearning import TriangularBarycenter
+from skunlearn.feature_unlearning._triangular_models import (
+    GroupedLogistic,
+    indicators_and_scores,
+)
 
 EDGES = {"age": [0, 30, 40, 50, 100], "pay": np.linspace(-4, 6, 11)}
 
@@ -173,6 +177,42 @@ def test_without_the_columns_before_it_the_group_stays():
     ]
     joint = [(pd.concat([one[0], two[0]], axis=1), one[1]) for one, two in zip(*alone, strict=True)]
     assert probe_auc(*joint[0], *joint[1]) > 0.9
+
+
+def test_groups_that_do_not_differ_are_drawn_together_and_those_that_do_are_not():
+    rng = np.random.default_rng(0)
+    a, z, chance = rng.integers(0, 8, 1500), rng.integers(0, 2, 1500), rng.random(1500)
+    rows = indicators_and_scores(a[:, None], [8], [8])
+    apart = {}
+    for name, cells in (
+        ("alike", (chance < 0.2 + 0.08 * a).astype(int)),
+        ("opposite", (chance < np.where(z, 0.2 + 0.08 * a, 0.8 - 0.08 * a)).astype(int)),
+    ):
+        parts = rows, cells, z, np.ones(1500)
+        for how, model in (
+            ("chosen", GroupedLogistic.chosen(*parts, 2, rng.random(1500))),
+            ("loose", GroupedLogistic(1.0, 1.0, 5.0).fit(*parts, 2)),
+        ):
+            laws = [model.law(rows, k)[:, 1] for k in (0, 1)]
+            apart[name, how] = np.abs(laws[0] - laws[1]).mean()
+    assert apart["alike", "chosen"] < 0.75 * apart["alike", "loose"]
+    truth = np.abs(0.6 - 0.16 * np.arange(8)).mean()
+    assert abs(apart["opposite", "chosen"] - truth) < 0.06
+
+
+def test_a_column_with_one_heavy_value_is_moved_as_levels_are():
+    X, z = table(2000)
+    rng = np.random.default_rng(1)
+    some = rng.random(2000) < np.where(z == "m", 0.3, 0.1)
+    X["gain"] = np.where(some, rng.choice([100, 300, 4000], 2000), 0)
+    X["light"] = np.where(rng.random(2000) < np.where(z == "m", 0.4, 0.2), 0, 50 * (z == "m") + 5)
+    X["light"] += rng.choice([0, 100, 4000], 2000)
+    out = TriangularBarycenter(random_state=0).fit(X, sensitive_features=z)
+    out = out.transform(X, sensitive_features=z)
+    shares = [(out["gain"][z == g] > 0).mean() for g in "mf"]
+    assert set(out["gain"]) <= set(X["gain"])
+    assert abs(shares[0] - shares[1]) < 0.04 < 0.15 < some[z == "m"].mean() - some[z == "f"].mean()
+    assert (out["light"] != X["light"]).mean() > 1.5 * (out["gain"] != X["gain"]).mean()  # control
 
 
 def test_three_groups_become_alike():

@@ -54,15 +54,17 @@ class TriangularBarycenter(
         Keep the sensitive columns, untouched and in place, in the output.
     numeric : {"barycenter", "mixture"}, default="barycenter"
         Where numbers go: to the mean of the groups' quantiles at the same rank, or, as levels do,
-        to the mixture. The latter keeps most of them and moves the others further.
+        to the mixture. The latter keeps most of them and moves the others further. A column of
+        which half of the values are one (a capital gain of 0) goes to the mixture in either case.
     conditional : {"linear", "ensemble", "counts"} or classifier, default="linear"
-        What the conditional laws are learned with. "linear": logistic regressions; "ensemble":
-        their mean with a gradient boosting; a classifier: any of scikit-learn's that predicts the
-        group from indicators of the columns before and of the column. "counts": tables of pairs of
-        columns, from which rows can be taken exactly.
-    bins : int, array-like of shape (n_edges,) or dict, default=16
+        What the conditional laws are learned with. "linear": logistic regressions, in which groups
+        are drawn to each other as far as left-out rows approve; "ensemble": their mean with a
+        gradient boosting; a classifier: any of scikit-learn's that predicts the group from
+        indicators of the columns before and of the column. "counts": tables of pairs of columns,
+        from which rows can be taken exactly.
+    bins : int, array-like of shape (n_edges,) or dict, default=8
         Bins of a column of numbers: how many at most (of equal weight, a heavy value has its own;
-        each for 100 rows of the smallest group), or their edges, or a dictionary of edges by name
+        each for 50 rows of the smallest group), or their edges, or a dictionary of edges by name
         or position of the column. "counts" needs edges: they must not depend on the rows.
     min_frequency : float, default=0.005
         Levels of a smaller share of the rows are pooled for the conditional laws (they still go
@@ -202,7 +204,7 @@ class TriangularBarycenter(
         keep_sensitive=False,
         numeric="barycenter",
         conditional="linear",
-        bins=16,
+        bins=8,
         min_frequency=0.005,
         categorical_columns=None,
         key_columns=None,

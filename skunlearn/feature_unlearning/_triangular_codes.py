@@ -220,12 +220,15 @@ class Grid(Cells):
         Whether all values are whole numbers.
     scale : float
         Standard deviation of the values.
+    heavy : bool
+        Whether half of the values are one.
     """
 
     low: np.ndarray = None
     high: np.ndarray = None
     whole: bool = False
     scale: float = 1.0
+    heavy: bool = False
     ordered = True
 
     @classmethod
@@ -262,7 +265,7 @@ class Grid(Cells):
             cell_of,
             mixture,
             bool(gone.any()), distinct[first], distinct[last], whole,
-            float(scale) or 1.0,
+            float(scale) or 1.0, bool(mass.max(initial=0) >= mass.sum() / 2),
         )  # fmt: skip
 
     @property

@@ -34,7 +34,7 @@ from skunlearn.feature_unlearning._triangular_table import (
 )
 
 _BLOCK = 2**15  # rows moved at once
-_ROWS_PER_BIN = 100  # of the smallest group: estimates that err tell the groups apart themselves
+_ROWS_PER_BIN = 50  # of the smallest group: estimates that err tell the groups apart themselves
 
 
 class TriangularFitMixin:
@@ -229,7 +229,7 @@ class TriangularFitMixin:
     def _books(self, columns, codes, weight, shares, rows):
         kinds, books = rows["kinds"], []
         edges = self._edges(rows["X"], kinds)
-        n_bins = self.bins if isinstance(self.bins, Integral) else 16
+        n_bins = self.bins if isinstance(self.bins, Integral) else 8
         n_bins = max(2, min(n_bins, int(np.bincount(codes, weight).min()) // _ROWS_PER_BIN))
         rare = max(self.min_frequency * weight.sum(), LEAST)
         for column, numeric, edge in zip(columns, kinds.numeric, edges, strict=True):

@@ -1,9 +1,10 @@
 """Conditional laws of a column's cells given the columns before it, in each group.
 
-Each group has a multinomial logistic regression of its own, P(c | before, z). A classifier of the
-group can be set on top, by Bayes' rule: with m the mixture of those laws, P(c | before, z) is
-proportional to m(c | before) P(z | before, c). What m gets wrong is common to all groups then, and
-all of the classifier's capacity goes into what a probe would look for.
+P(c | before, z) is a multinomial logistic regression in which each group departs from common
+weights as far as its rows bear out. A classifier of the group can be set on top, by Bayes' rule:
+with m the mixture of those laws, P(c | before, z) is proportional to m(c | before) P(z | before,
+c). What m gets wrong is common to all groups then, and all of the classifier's capacity goes into
+what a probe would look for.
 """
 
 import dataclasses
@@ -11,6 +12,7 @@ import warnings
 
 import numpy as np
 from scipy import sparse
+from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
@@ -19,7 +21,11 @@ from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 _FLOOR = 0.01  # share of the marginal law in a conditional one
-_LOGISTIC = {"C": 1.0, "max_iter": 60, "tol": 1e-3}
+_MAX_ITER = 60
+# Of GroupedLogistic, from groups that are much alike and smooth to separate and sharp ones.
+_PRIORS = ((0.3, 0.3, 1.0), (0.55, 0.5, 2.0), (1.0, 1.0, 5.0), (1.7, 0.5, 3.0))
+_CHOOSING = 3000  # rows that choose among them; a prior does not depend on their number
+_LEAST = 1e-5  # probability of a cell in a likelihood
 _RARELY = 1e-6  # least probability of a group
 
 
@@ -94,6 +100,111 @@ class Group:
         return np.log(np.maximum(np.stack(out, axis=2), _RARELY))
 
 
+def indicators_and_scores(cells, sizes, bins):
+    """Return indicators of cells, and beside them the places of those that are bins in order.
+
+    Penalised weights make the law a smooth function of the place first, and bend it bin by bin
+    where the rows say so.
+
+    Parameters
+    ----------
+    cells : ndarray of shape (n, n_columns), int
+    sizes, bins : list of int
+        As in `Conditional`.
+
+    Returns
+    -------
+    csr_array of shape (n, sum of sizes + number of columns with bins)
+    """
+    scores = []
+    for column, n in zip(cells.T, bins, strict=True):
+        if n > 1:
+            score = (column - (n - 1) / 2) * (12**0.5 / n)
+            scores.append(np.where((column >= 0) & (column < n), score, 0.0))
+    indicators = one_hot(cells, sizes)
+    if not scores:
+        return indicators
+    return sparse.csr_array(sparse.hstack([indicators, sparse.csr_array(np.array(scores).T)]))
+
+
+class GroupedLogistic:
+    """A logistic regression of the cells in all groups: common weights, and those of each group.
+
+    Both are penalised, so that a group departs from the others as far as its rows prove it: an
+    estimate's error would make a leak where there was none. How far is chosen for each column by
+    the likelihood of rows that were left out.
+
+    Parameters
+    ----------
+    common, own, shift : float
+        Prior standard deviations of the common weights, of a group's own, and of its intercepts;
+        the latter two in units of the first.
+    """
+
+    def __init__(self, common, own, shift):
+        self.common, self.own, self.shift = common, own, shift
+
+    @classmethod
+    def chosen(cls, rows, cells, codes, sample_weight, n_groups, uniform):
+        """Fit with those priors under which half of the rows tell the other half best.
+
+        `uniform` divides the rows: copies of a row have one number, and stay together.
+        """
+        share = min(1.0, _CHOOSING / sample_weight.sum())
+        halves = [np.flatnonzero(uniform < share / 2),
+                  np.flatnonzero((uniform >= share / 2) & (uniform < share))]  # fmt: skip
+        parts = [rows[half] for half in halves]
+        rest = [(cells[half], codes[half], sample_weight[half]) for half in halves]
+        best, choice = -np.inf, _PRIORS[0]
+        for prior in _PRIORS:
+            found = 0.0
+            for a, b in ((0, 1), (1, 0)):
+                if len(np.unique(rest[a][0])) > 1:
+                    model = cls(*prior).fit(parts[a], *rest[a], n_groups)
+                    found += model.likelihood(parts[b], *rest[b], n_groups)
+            if found <= best:
+                break
+            best, choice = found, prior
+        return cls(*choice).fit(rows, cells, codes, sample_weight, n_groups)
+
+    def fit(self, rows, cells, codes, sample_weight, n_groups):
+        """Fit; arguments as in `Conditional.fit`, rows of `indicators_and_scores`."""
+        blocks = [rows]
+        for k in range(n_groups):
+            here = (codes == k).astype(np.float64)[:, None]
+            blocks += [rows.multiply(self.own * here), sparse.csr_array(self.shift * here)]
+        model = LogisticRegression(C=self.common**2, max_iter=_MAX_ITER, tol=1e-3)
+        _fit(model, sparse.csr_array(sparse.hstack(blocks)), cells, sample_weight=sample_weight)
+        self.classes = model.classes_
+        common, *own = np.split(
+            model.coef_, rows.shape[1] + (rows.shape[1] + 1) * np.arange(n_groups), axis=1
+        )
+        self.weights = [(common + self.own * w[:, :-1]).T for w in own]
+        self.intercepts = [model.intercept_ + self.shift * w[:, -1] for w in own]
+        return self
+
+    def law(self, rows, k):
+        """Law of the classes in group k, shape (n, n_classes)."""
+        scores = rows @ self.weights[k] + self.intercepts[k]
+        if scores.shape[1] == 1:
+            scores = np.hstack([np.zeros_like(scores), scores])
+        return softmax(scores, axis=1)
+
+    def likelihood(self, rows, cells, codes, sample_weight, n_groups):
+        """Mean log likelihood of cells in each group, summed over the groups."""
+        place = np.searchsorted(self.classes, cells)
+        known = np.append(self.classes, -1)[place] == cells
+        total = 0.0
+        for k in range(n_groups):
+            some = np.flatnonzero(codes == k)
+            if len(some):
+                law = self.law(rows[some], k)
+                own = law[np.arange(len(some)), np.where(known[some], place[some], 0)]
+                own = np.log(np.maximum(np.where(known[some], own, 0.0), _LEAST))
+                total += np.average(own, weights=sample_weight[some])
+        return total
+
+
 class Conditional:
     """Law of the cells of one column given cells before it, in each group.
 
@@ -104,47 +215,50 @@ class Conditional:
     weights : ndarray of shape (n_groups,)
     sizes : list of int
         Numbers of cells of the columns before.
+    bins : list of int
+        Numbers of their cells that are in order, from the first; 0 of a column of levels.
     """
 
-    def __init__(self, marginals, weights, sizes):
+    def __init__(self, marginals, weights, sizes, bins):
         self.marginals = marginals
         self.weights = weights
         self.sizes = sizes
-        self.models = [None] * len(marginals)
+        self.bins = bins
+        self.model = None
         self.group = None
         self.alone = False
 
     @classmethod
-    def fit(cls, before, sizes, cells, n_cells, codes, weights, sample_weight, choice):
-        """Fit one model a group, and the classifier of the group where there is one.
+    def fit(
+        cls, before, sizes, bins, cells, n_cells, codes, weights, sample_weight, uniform, choice
+    ):
+        """Fit the regression of all groups, and the classifier of the group where there is one.
 
         Parameters
         ----------
         before : ndarray of shape (n, n_before), int
             Cells of the repaired columns before.
-        sizes : list of int
+        sizes, bins : list of int
         cells : ndarray of shape (n,), int
         n_cells : int
         codes : ndarray of shape (n,), int
         weights : ndarray of shape (n_groups,)
-        sample_weight : ndarray of shape (n,)
+        sample_weight, uniform : ndarray of shape (n,)
         choice : Choice
         """
         marginals = np.zeros((len(weights), n_cells))
         np.add.at(marginals, (codes, cells), sample_weight)
         marginals += marginals.sum(axis=0) / marginals.sum()
         marginals /= marginals.sum(axis=1, keepdims=True)
-        self = cls(marginals, weights, sizes)
+        self = cls(marginals, weights, sizes, bins)
         if not before.shape[1] or n_cells < 2:
             return self
-        indicators = one_hot(before, sizes)
-        for k in range(len(weights)):
-            rows = np.flatnonzero((codes == k) & (sample_weight > 0))
-            if len(np.unique(cells[rows])) > 1:
-                model = LogisticRegression(**_LOGISTIC)
-                self.models[k] = _fit(
-                    model, indicators[rows], cells[rows], sample_weight=sample_weight[rows]
-                )
+        some = sample_weight > 0
+        if len(np.unique(cells[some])) > 1:
+            rows = indicators_and_scores(before[some], sizes, bins)
+            self.model = GroupedLogistic.chosen(
+                rows, cells[some], codes[some], sample_weight[some], len(weights), uniform[some]
+            )
         if choice.group is not None:
             parts = before, sizes, cells, n_cells, codes, sample_weight
             self.group, self.alone = choice.group().fit(*parts), choice.alone
@@ -154,12 +268,11 @@ class Conditional:
         """Laws in each group, shape (n_groups, n, n_cells)."""
         n_cells = self.marginals.shape[1]
         laws = np.repeat(self.marginals[:, None], len(before), axis=1)
-        if len(self.sizes):
-            indicators = one_hot(before, self.sizes)
-            for law, model in zip(laws, self.models, strict=True):
-                if model is not None:
-                    law *= _FLOOR
-                    law[:, model.classes_] += (1 - _FLOOR) * model.predict_proba(indicators)
+        if self.model is not None:
+            rows = indicators_and_scores(before, self.sizes, self.bins)
+            for k, law in enumerate(laws):
+                law *= _FLOOR
+                law[:, self.model.classes] += (1 - _FLOOR) * self.model.law(rows, k)
         if self.group is None:
             return laws
         mixture = np.tensordot(self.weights, laws, 1)

@@ -94,7 +94,7 @@ class Plan:
         return self._run(columns, codes, streams, None)
 
     def _run(self, columns, codes, streams, learn):
-        n, sizes = len(codes), []
+        n, sizes, bins = len(codes), [], []
         before = np.empty((n, len(self.order)), dtype=np.int32)
         out = [None] * len(columns)
         for i, j in enumerate(self.order):
@@ -110,14 +110,15 @@ class Plan:
                     )
                 self.conditionals.append(
                     Conditional.fit(
-                        known, list(sizes), cells, book.n_cells, codes, self.weights, weight,
-                        choice,
+                        known, list(sizes), list(bins), cells, book.n_cells, codes, self.weights,
+                        weight, streams("choose", int(j)), choice,
                     )
                 )  # fmt: skip
             laws = self.conditionals[i].laws(known)
             column = Column(book, cells, codes, laws, self.weights, streams, int(j))
             out[j], before[:, i] = column.repaired(self.mixture)
             sizes.append(book.n_cells)
+            bins.append(book.ordered * (book.n_cells - book.missing))
         return out
 
 
@@ -139,7 +140,10 @@ class Column:
         """Values or parts that go out, and their cells."""
         if not self.book.ordered:
             return self._levels()
-        return self._mixed_numbers() if mixture else self._barycenter_numbers()
+        # a mean of quantiles would put values between a heavy one and the others
+        if mixture or self.book.heavy:
+            return self._mixed_numbers()
+        return self._barycenter_numbers()
 
     def _coupled(self):
         return maximal_coupling(
