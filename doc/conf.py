@@ -72,6 +72,13 @@ def _skip_member(app, what, name, obj, skip, options):
     return True if re.fullmatch(r"set_\w+_request", name) else None  # None: as it would be anyway
 
 
+def _own_attributes(app, what, name, obj, options, lines):
+    # numpydoc links an attribute that is a property by its bare name, which many classes have
+    if what == "class":
+        lines[:] = [re.sub(r":obj:`(\w+) <\1>`", rf":obj:`\1 <{name}.\1>`", line) for line in lines]
+
+
 def setup(app):
     app.connect("missing-reference", _link_to_scikit_learn)
     app.connect("autodoc-skip-member", _skip_member)
+    app.connect("autodoc-process-docstring", _own_attributes, priority=900)  # after numpydoc

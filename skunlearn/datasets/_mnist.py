@@ -61,6 +61,7 @@ def fetch_mnist(*, data_home=None, subset="train", download_if_missing=True, ret
         target : ndarray of shape (n_samples,), int64
             Digits.
         images : ndarray of shape (n_samples, 28, 28), uint8
+            The same pixels as images.
         DESCR : str
             Description and citation.
         filename : list of str

@@ -75,7 +75,7 @@ class InformationRegularizedLogisticRegression(LabelledGroupsMixin, ClassifierMi
         Plug-in Î(Ŷ; Z), or Î(Ŷ; Z | Y), of the rows fitted, in nats, whatever the criterion.
     information_bias_ : float
         What `information_` is expected to be, at most, where there is no information: in nats,
-        (K − 1)(|Z| − 1) / 2n for K classes and n rows, the mean over the targets where
+        ``(K − 1)(|Z| − 1) / 2n`` for K classes and n rows, the mean over the targets where
         `conditional_on_target`. Less than this in `information_` is nothing.
     criterion_ : float
         The criterion at the solution: `information_`, or the energy distance.

@@ -28,7 +28,7 @@ class StrengthSelection:
     probes : tuple of str
         Names of the probes.
     leakages : ndarray of shape (n_strengths, n_probes)
-        Distances from chance: |AUC − 1/2|, or max(R², 0).
+        Distances from chance: ``|AUC − 1/2|``, or ``max(R², 0)``.
     bounds : ndarray of shape (n_strengths, n_probes)
         Upper confidence bounds on these; all of them hold at once, with the probability `level`.
     tolerance, level : float

@@ -96,6 +96,7 @@ _COUNTING = {"sensitive_columns": [], "conditional": "counts", "bins": [-1.0, 0.
 _COUNTED = dict.fromkeys(
     ("check_sample_weight", "check_wrong_weight"), "it counts rows: fractional weights are refused"
 ) | {"check_to_sklearn": "scikit-learn has no such class: a copy of ours serves, with its plan"}
+_CROSSED = {"check_fit_transform": "fit_transform is cross-fitted, as it says"}
 _HALVES = {"check_whole_weights_are_copies": "halves of the rows count rows"}
 _REFIT = {
     "check_whole_weights_are_copies": (
@@ -214,6 +215,7 @@ def _cases():
         (GaussianBarycenter(), {}, {}),
         (GaussianBarycenter(sensitive_columns=[]), {}, {}),
         (TriangularBarycenter(**_COUNTING), _COUNTED, {}),
+        (TriangularBarycenter(**_COUNTING | {"sensitive_columns": None}), _COUNTED | _CROSSED, {}),
         (QuantileBarycenter(), {}, {}),
         (QuantileBarycenter(sensitive_columns=[]), {}, {}),
         (ConditionalBarycenter(), {}, {}),
