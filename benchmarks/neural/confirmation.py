@@ -142,6 +142,7 @@ def run(name, n_models):
     for net in gold:
         note("retrained", net)
     for i in range(n_models):
+        print(f"{name}: model {i} of {n_models}", flush=True)
         net = NeuralNetClassifier(unlearner=CalibratedTeacher(), random_state=i, **params)
         net.fit(data.X, data.y)
         note("nothing done", net)

@@ -79,6 +79,7 @@ def run(setting, name, seed):
     def add(method, model, spent):
         proba = outputs(model, split)
         found = accuracies(proba, split)
+        print(f"{setting}, {name}, {seed}, {method}: {spent:.2f} s", flush=True)
         lines.append(
             {
                 "setting": setting,
