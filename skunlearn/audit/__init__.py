@@ -1,9 +1,12 @@
 """Requests by data subject, a record of what was forgotten, and audits of the forgetting."""
 
 from skunlearn.audit._comparison import UnlearnerComparison
+from skunlearn.audit._feature_report import FeatureUnlearningAudit
+from skunlearn.audit._feature_unlearning import audit_feature_unlearning
+from skunlearn.audit._filing import AuditAnswer, AuditFlag
 from skunlearn.audit._ledger import DeletionLedger
 from skunlearn.audit._ledger_entries import LedgerCheck, LedgerHead
-from skunlearn.audit._report import AuditAnswer, AuditFlag, UnlearningAudit
+from skunlearn.audit._report import UnlearningAudit
 from skunlearn.audit._residue_results import Residue, ResidueReport
 from skunlearn.audit._residues import residue_report
 from skunlearn.audit._row_index import RowIndex
@@ -13,6 +16,7 @@ __all__ = [
     "AuditAnswer",
     "AuditFlag",
     "DeletionLedger",
+    "FeatureUnlearningAudit",
     "LedgerCheck",
     "LedgerHead",
     "Residue",
@@ -20,6 +24,7 @@ __all__ = [
     "RowIndex",
     "UnlearnerComparison",
     "UnlearningAudit",
+    "audit_feature_unlearning",
     "audit_unlearning",
     "compare_unlearners",
     "residue_report",

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from skunlearn.audit._report import aligned
+from skunlearn.audit._filing import aligned
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

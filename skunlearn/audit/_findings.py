@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from skunlearn.audit._filing import AuditAnswer, AuditFlag
 from skunlearn.audit._rank_tests import (
     BLOCKS,
     TESTS,
@@ -14,7 +15,6 @@ from skunlearn.audit._rank_tests import (
     membership_auc,
     statistics,
 )
-from skunlearn.audit._report import AuditAnswer, AuditFlag
 
 _BARELY = 0.1  # share of the way to the refits that counts as not moved
 _WORDS = {

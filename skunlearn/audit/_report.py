@@ -1,14 +1,10 @@
 """What an audit of unlearning found: numbers, verdicts and how to read them."""
 
 import dataclasses
-import json
-import math
-import textwrap
-from pathlib import Path
 
+from skunlearn.audit._filing import AuditAnswer, FiledReport
 from skunlearn.metrics import RefitDistance
 
-SCHEMA = 1  # of to_json
 LIMITS = (
     "Seen: outputs on the rows that were given, and on no others. Not seen: copies, backups, logs, "
     "caches, other models trained on the rows, what two versions of the model show together.",
@@ -17,79 +13,8 @@ LIMITS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class AuditAnswer:
-    """Answer to one of the three questions of an audit.
-
-    Parameters
-    ----------
-    question : str
-    number : float or None
-        What was measured: a distance on the forget rows (the largest difference of any output,
-        where the model equals its refit), or seconds. None if it was not.
-    null : tuple of (float, float, float)
-        Median, smallest and largest of the same number for the refits.
-    p_value : float or None
-        None where the question is not answered by a test.
-    verdict : bool or None
-        None if it cannot be judged.
-    words : str
-        The verdict in a sentence.
-
-    Examples
-    --------
-    >>> from skunlearn.audit import AuditAnswer
-    >>> null = (0.1, 0.08, 0.12)
-    >>> print(AuditAnswer("Did it move?", 0.5, null, None, True, "yes: by 0.5"))
-    Did it move? yes: by 0.5
-    """
-
-    question: str
-    number: float | None
-    null: tuple
-    p_value: float | None
-    verdict: bool | None
-    words: str
-
-    def __str__(self):
-        return f"{self.question} {self.words}"
-
-
-@dataclasses.dataclass(frozen=True)
-class AuditFlag:
-    """One of the five flags of an audit, raised or not.
-
-    Parameters
-    ----------
-    name : str
-    raised : bool
-    alarm : bool
-        Whether raising it speaks against the unlearning; False for "nothing to forget".
-    p_value : float or None
-        Corrected over all tests of the audit; None where nothing was tested.
-    words : str
-        The numbers behind it.
-
-    Examples
-    --------
-    >>> from skunlearn.audit import AuditFlag
-    >>> str(AuditFlag("no-op", True, True, 0.05, "moved 0% of the way"))
-    'no-op: moved 0% of the way (p = 0.05)'
-    """
-
-    name: str
-    raised: bool
-    alarm: bool
-    p_value: float | None
-    words: str
-
-    def __str__(self):
-        p = "" if self.p_value is None else f" (p = {self.p_value:.2g})"
-        return f"{self.name}: {self.words}{p}"
-
-
 @dataclasses.dataclass(frozen=True, repr=False)
-class UnlearningAudit:
+class UnlearningAudit(FiledReport):
     """Report of an audit of unlearning.
 
     Attributes
@@ -172,16 +97,6 @@ class UnlearningAudit:
         return self.moved, self.reached, self.faster
 
     @property
-    def alarms(self):
-        """Names of the raised flags that speak against the unlearning."""
-        return tuple(flag.name for flag in self.flags if flag.raised and flag.alarm)
-
-    @property
-    def raised(self):
-        """The raised flags."""
-        return tuple(flag for flag in self.flags if flag.raised)
-
-    @property
     def passed(self):
         """Whether it reached the refit and no alarm is raised; None if it cannot be judged."""
         return None if self.reached.verdict is None else self.reached.verdict and not self.alarms
@@ -196,22 +111,34 @@ class UnlearningAudit:
         empty = any(flag.name == "nothing to forget" for flag in self.raised)
         return "Passed, and so would a model that forgot nothing" if empty else "Passed"
 
-    def __repr__(self):
-        return f"<UnlearningAudit of {self.estimator}: {self.headline}>"
+    @property
+    def title(self):
+        """Heading of the report."""
+        return f"Audit of unlearning: {self.estimator}"
 
-    def __str__(self):
-        """Headline, answers, flags, all numbers and notes, for a terminal."""
-        claim = "" if self.guarantee is None else f", which claims: {self.guarantee['kind']}"
-        lines = [f"Audit of unlearning: {self.estimator}{claim}", self.sizes(), ""]
-        lines += [self.headline, ""]
-        lines += [wrapped(f"{i}. ", answer) for i, answer in enumerate(self.answers, 1)]
-        lines += ["", "Flags:" if self.raised else "Flags: none"]
-        lines += [wrapped("  ! ", flag) for flag in self.raised]
-        lines += ["", f"Distances: {self.measure}", *aligned(self.cells())]
-        lines += ["", *(wrapped("* ", note) for note in self.notes)]
-        return "\n".join(lines)
+    @property
+    def claim(self):
+        """What the model claims, by name; None if it claims nothing."""
+        return self.guarantee
 
-    def sizes(self):
+    @property
+    def caption(self):
+        """What the picture shows."""
+        return (
+            "Grey: refits on the retained rows, one dot each. Blue: the unlearned model. Orange: "
+            "the original. Left: mean distance to the refits. Middle: mean loss. Right: seconds."
+        )
+
+    def units(self):
+        """Tell what distances are."""
+        return f"Distances: {self.measure}"
+
+    def _draw(self, figure):
+        from skunlearn.audit._report_plot import draw
+
+        draw(self, figure)
+
+    def about(self):
         """Tell how many rows and refits there were."""
         judged = "all equal: no test, a tolerance" if self.deterministic else "over seeds"
         return (
@@ -237,108 +164,9 @@ class UnlearningAudit:
         dict
             For a ledger, or a line of a log.
         """
-        answers = zip(("moved", "reached", "faster"), self.answers, strict=True)
         return {
-            "schema": SCHEMA,
-            "passed": self.passed,
-            **{name: plain(dataclasses.asdict(answer)) for name, answer in answers},
-            "raised": [flag.name for flag in self.raised],
+            **self._summary_of(("moved", "reached", "faster")),
             "n_refits": self.n_refits,
             "smallest_p": self.smallest_p,
             "level": self.level,
         }
-
-    def to_frame(self):
-        """Return the table as a pandas DataFrame, a number a row."""
-        from skunlearn.metrics._leakage import to_frame
-
-        return to_frame([dict(row) for row in self.table])
-
-    def to_json(self, path=None):
-        """Return the whole report as JSON text, and write it to a file if one is given.
-
-        Parameters
-        ----------
-        path : str or path-like, default=None
-
-        Returns
-        -------
-        str
-            An object with "schema"; infinities and NaN are null.
-        """
-        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        record = {"schema": SCHEMA, "passed": self.passed, "headline": self.headline, **fields}
-        text = json.dumps(plain(record), indent=1, ensure_ascii=False, allow_nan=False)
-        if path is not None:
-            Path(path).write_text(text + "\n", encoding="utf-8")
-        return text
-
-    def plot(self):
-        """Draw distances, losses and times.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-        """
-        from skunlearn.audit._report_html import plot
-
-        return plot(self)
-
-    def _repr_html_(self):
-        from skunlearn.audit._report_html import fragment
-
-        return fragment(self)
-
-    def to_html(self, path):
-        """Write a page of its own: no other files, no network, pictures inside.
-
-        Parameters
-        ----------
-        path : str or path-like
-
-        Returns
-        -------
-        pathlib.Path
-            Where it was written.
-        """
-        from skunlearn.audit._report_html import page
-
-        path = Path(path)
-        path.write_text(page(self), encoding="utf-8")
-        return path
-
-
-def wrapped(mark, text):
-    """Text in lines of at most 99 characters, the following ones indented."""
-    return textwrap.fill(
-        str(text),
-        99,
-        initial_indent=mark,
-        subsequent_indent=" " * len(mark),
-        break_on_hyphens=False,
-    )
-
-
-def aligned(cells):
-    """Lines of a table: the first two columns to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join(
-            f"{cell:<{width}}" if i < 2 else f"{cell:>{width}}"
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
-
-
-def plain(value):
-    """Value as JSON holds it."""
-    if dataclasses.is_dataclass(value):
-        value = dataclasses.asdict(value)
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

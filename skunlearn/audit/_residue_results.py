@@ -4,7 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from skunlearn.audit._report import aligned, plain, wrapped
+from skunlearn.audit._filing import aligned, plain, wrapped
 
 SCHEMA = 1  # of to_json
 _FOUND = ("rows", "values", "text", "fingerprints", "claim")
