@@ -4,6 +4,7 @@
 #   make test                   tests and doctests (WORKERS=2, ARGS="-k name")
 #   make lint                   ruff check and ruff format --check
 #   make bench                  every benchmarks/bench_*.py
+#   make bench-features         forgetting a feature, beside other libraries (about an hour)
 #   make doc                    HTML in doc/_build/html
 #   make clean                  removes .venv and what was built
 
@@ -22,7 +23,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench doc clean
+.PHONY: help demo test lint bench bench-features doc clean
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -42,6 +43,9 @@ bench: $(VENV)/.bench
 	    test -e "$$script" || { echo "no benchmarks/bench_*.py to run" >&2; exit 1; }; \
 	    echo "== $$script"; $(BIN)/python "$$script"; \
 	done
+
+bench-features: $(VENV)/.bench
+	$(ONE_THREAD) $(BIN)/python benchmarks/feature_unlearning.py $(ARGS)
 
 doc: $(VENV)/.doc
 	MPLBACKEND=Agg $(BIN)/python -m sphinx -W --keep-going -b html doc doc/_build/html
