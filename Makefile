@@ -4,6 +4,7 @@
 #   make test                   tests and doctests (WORKERS=2, ARGS="-k name")
 #   make lint                   ruff check and ruff format --check
 #   make bench                  every benchmarks/bench_*.py
+#   make bench-neural           every script in benchmarks/neural: hours, needs SKUNLEARN_DATA
 #   make bench-features         forgetting a feature, beside other libraries (about an hour)
 #   make doc                    HTML in doc/_build/html
 #   make clean                  removes .venv and what was built
@@ -46,6 +47,11 @@ bench: $(VENV)/.bench
 
 bench-features: $(VENV)/.bench
 	$(ONE_THREAD) $(BIN)/python benchmarks/feature_unlearning.py $(ARGS)
+
+bench-neural: $(VENV)/.bench
+	@set -e; for script in benchmarks/neural/[!_]*.py; do \
+	    echo "== $$script"; $(BIN)/python "$$script"; \
+	done
 
 doc: $(VENV)/.doc
 	MPLBACKEND=Agg $(BIN)/python -m sphinx -W --keep-going -b html doc doc/_build/html
