@@ -122,26 +122,34 @@ def run_shadows(learner, pool, reader, member, *, n_refits, by, forget, rng, n_j
     Shadows
     """
     start = time.perf_counter()
-    n_refits = n_refits if by == "refit" else min(n_refits, 1)
+    n_refits = min(n_refits, 1) if by == "downdate" else n_refits
     dropped = draw_dropped(member, pool, forget is not None, rng)
     dropped += [np.arange(0)] * n_refits
     learned = np.vstack([member, np.zeros((n_refits, pool.n_rows), dtype=bool)])
     seeds = rng.randint(2**31 - 1, size=len(learned))
     jobs = list(zip(learned, dropped, seeds, strict=True))
-    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
-    if by == "refit":
-        chunks = [[job] for job in jobs]
-        todo = (joblib.delayed(_refitted)(learner, pool, reader, c, forget) for c in chunks)
-    else:
+    derived = {"refit": 0, "downdate": len(jobs), "unlearn": len(member)}[by]  # from one fit
+    places = [[i] for i in range(derived, len(jobs))]
+    todo = [
+        joblib.delayed(_refitted)(learner, pool, reader, [jobs[i] for i in where], forget)
+        for where in places
+    ]
+    if derived:
         whole = _untracked(reseeded(learner, int(seeds[0])))
         whole.fit(*pool.whole())
-        n_chunks = min(len(jobs), 8 * joblib.effective_n_jobs(n_jobs))
-        chunks = [jobs[i::n_chunks] for i in range(n_chunks)]
-        todo = (joblib.delayed(_downdated)(whole, pool, reader, c) for c in chunks)
+        n_chunks = min(derived, 8 * joblib.effective_n_jobs(n_jobs))
+        chunks = [list(range(i, derived, n_chunks)) for i in range(n_chunks)]
+        places += chunks
+        todo += [
+            joblib.delayed(_downdated)(whole, pool, reader, [jobs[i] for i in where])
+            for where in chunks
+        ]
     progress = Progress("[membership] shadow", len(jobs), verbose)
     answers = [None] * len(jobs)
-    for i, found in enumerate(parallel(todo)):
-        answers[i :: len(chunks)] = found
+    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
+    for where, found in zip(places, parallel(todo), strict=True):
+        for i, answer in zip(where, found, strict=True):
+            answers[i] = answer
         progress.say(f"{time.perf_counter() - start:.3g} s", len(found))
     way = {"refit": "refits", "downdate": "exact downdating", "unlearn": "unlearning"}[by]
     seconds = time.perf_counter() - start
