@@ -15,8 +15,10 @@ from skunlearn.metrics._membership_result import MembershipInference
 from skunlearn.metrics._plot import (
     ForgettingDistributionDisplay,
     GroupDistributionDisplay,
+    MarginalInformationDisplay,
     MembershipRocDisplay,
     ParetoDisplay,
+    UnlearningTradeoffDisplay,
 )
 from skunlearn.metrics._prediction_gaps import discrimination, ks_distance
 from skunlearn.metrics._rate_distortion import RateDistortion, rate_distortion
@@ -40,6 +42,7 @@ __all__ = [
     "LeakageReport",
     "LeakageResult",
     "MarginalEpsilon",
+    "MarginalInformationDisplay",
     "MarginalInformationResult",
     "MembershipInference",
     "MembershipRocDisplay",
@@ -51,6 +54,7 @@ __all__ = [
     "RelearnTime",
     "StrengthSelection",
     "TransportUtilities",
+    "UnlearningTradeoffDisplay",
     "audit_leakage",
     "deletion_reconstruction",
     "discrimination",
