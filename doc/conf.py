@@ -75,7 +75,8 @@ def _skip_member(app, what, name, obj, skip, options):
 def _own_attributes(app, what, name, obj, options, lines):
     # numpydoc links an attribute that is a property by its bare name, which many classes have
     if what == "class":
-        lines[:] = [re.sub(r":obj:`(\w+) <\1>`", rf":obj:`\1 <{name}.\1>`", line) for line in lines]
+        own = rf":obj:`\1 <{name}.\1>`"
+        lines[:] = [re.sub(r":obj:`(\w+) <\.\1>`", own, line) for line in lines]
 
 
 def setup(app):

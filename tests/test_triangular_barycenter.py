@@ -682,6 +682,11 @@ def test_what_is_refused():
         TriangularBarycenter().fit(X)
     with pytest.raises(ValueError, match="as key_columns and as sensitive_columns"):
         TriangularBarycenter("job", key_columns="job").fit(X)
+    for name in ("key_columns", "categorical_columns"):
+        with pytest.raises(ValueError, match=f"'who' in {name}, which is not a column"):
+            fit(**{name: ["who"]})
+    with pytest.raises(ValueError, match="'who' in bins, which is not a column"):
+        fit(bins={"who": [0, 1]})
     with pytest.raises(ValueError, match="whole numbers"):
         TriangularBarycenter(conditional="counts", bins=EDGES).fit(
             X, sensitive_features=z, sample_weight=np.full(200, 0.5)

@@ -88,13 +88,15 @@ class Columns:
 # -- sensitive columns ----------------------------------------------------------------------------
 
 
-def resolve_columns(selection, X):
+def resolve_columns(selection, X, name="sensitive_columns"):
     """Positions of the sensitive columns, from names, positions, a mask or a callable.
 
     Parameters
     ----------
     selection : str, int, list of these, boolean mask, slice of int or callable
     X : frame or ndarray
+    name : str, default="sensitive_columns"
+        The parameter that they come from, for errors.
 
     Returns
     -------
@@ -107,42 +109,40 @@ def resolve_columns(selection, X):
     chosen = [chosen] if isinstance(chosen, (str, Integral)) else list(chosen)
     if callable(selection) and not chosen:
         raise ValueError(
-            "Got a callable as sensitive_columns that selects no column of X. Pass the columns by "
-            "name, or [] if there is nothing to forget."
+            f"Got a callable as {name} that selects no column of X. Pass the columns by name, or "
+            "[] for none."
         )
     if chosen and all(isinstance(entry, (bool, np.bool_)) for entry in chosen):
         if len(chosen) != n_columns:
             raise ValueError(
-                f"Got a mask of length {len(chosen)} as sensitive_columns, expected {n_columns}: "
+                f"Got a mask of length {len(chosen)} as {name}, expected {n_columns}: "
                 "one entry for each column of X."
             )
         return tuple(int(j) for j in np.flatnonzero(chosen))
-    positions = tuple(_position(entry, X, n_columns) for entry in chosen)
+    positions = tuple(_position(entry, X, n_columns, name) for entry in chosen)
     if len(set(positions)) < len(positions):
-        raise ValueError(f"Got sensitive_columns={chosen}, in which a column appears twice.")
+        raise ValueError(f"Got {name}={chosen}, in which a column appears twice.")
     return positions
 
 
-def _position(entry, X, n_columns):
+def _position(entry, X, n_columns, parameter):
     if isinstance(entry, str):
         names = list(X.columns) if is_frame(X) else None
         if names is None:
             raise ValueError(
-                f"Got sensitive column {entry!r}, but X is an array without names: pass positions, "
+                f"Got {entry!r} in {parameter}, but X is an array without names: pass positions, "
                 "or a DataFrame."
             )
         if entry not in names:
             raise ValueError(
-                f"Got sensitive column {entry!r}, which is not a column of X: {shown(names)}."
+                f"Got {entry!r} in {parameter}, which is not a column of X: {shown(names)}."
             )
         return names.index(entry)
     if isinstance(entry, Integral) and not isinstance(entry, (bool, np.bool_)):
         if not -n_columns <= entry < n_columns:
-            raise ValueError(f"Got sensitive column {entry}, but X has {n_columns} columns.")
+            raise ValueError(f"Got {entry} in {parameter}, but X has {n_columns} columns.")
         return int(entry) % n_columns
-    raise ValueError(
-        f"Got {entry!r} in sensitive_columns, expected names, positions or a boolean mask."
-    )
+    raise ValueError(f"Got {entry!r} in {parameter}, expected names, positions or a boolean mask.")
 
 
 def choose_columns(estimator, X, sensitive_features):

@@ -254,7 +254,7 @@ class TriangularFitMixin:
     def _edges(self, X, kinds):
         """Give the declared edges of each moved column, or None."""
         named = self.bins if isinstance(self.bins, dict) else {}
-        positions = {resolve_columns([name], X)[0]: name for name in named}
+        positions = {resolve_columns([name], X, "bins")[0]: name for name in named}
         numbers = {j for j, numeric in zip(kinds.moved, kinds.numeric, strict=True) if numeric}
         other = [name for j, name in positions.items() if j not in numbers]
         if other:

@@ -62,14 +62,14 @@ def choose_kinds(X, columns, key_columns, categorical):
     key_columns, categorical : selections
         As `resolve_columns` takes; None: none, and by type.
     """
-    keys = () if key_columns is None else resolve_columns(key_columns, X)
+    keys = () if key_columns is None else resolve_columns(key_columns, X, "key_columns")
     both = sorted(set(keys) & set(columns.sensitive))
     if both:
         raise ValueError(f"Got columns {shown(both)} as key_columns and as sensitive_columns.")
     moved = tuple(j for j in range(columns.n_in) if j not in columns.sensitive and j not in keys)
     if not moved:
         raise ValueError("All columns of X are sensitive or keys: there is none left to transform.")
-    chosen = None if categorical is None else resolve_columns(categorical, X)
+    chosen = None if categorical is None else resolve_columns(categorical, X, "categorical_columns")
     numeric, dtypes = [], []
     for j in moved:
         values = column_array(X, j)
