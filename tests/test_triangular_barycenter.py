@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import BernoulliNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skunlearn._transport import (
     draw_cells,
@@ -716,3 +717,8 @@ def test_in_a_pipeline_and_a_grid_search():
     search = GridSearchCV(model, grid, cv=2).fit(X, y)
     assert search.best_params_["triangularbarycenter__strength"] == 0.0  # age is free to tell y
     assert search.predict(X).shape == (300,)
+
+
+@parametrize_with_checks([TriangularBarycenter(sensitive_columns=[])])
+def test_scikit_learn_contract(estimator, check):
+    check(estimator)  # with counts and with groups: in test_common
