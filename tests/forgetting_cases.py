@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
-from skunlearn.neural_network import HeldOut, NeuralNetClassifier  # noqa: E402
+from skunlearn.neural_network import HeldOut, NeuralNetClassifier
 
 KEPT = ("head", "importances", "output_importances")
 

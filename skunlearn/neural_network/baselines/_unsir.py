@@ -27,11 +27,11 @@ class UNSIR(Unlearner):
         Weight of the mean squared length of the noise rows.
     n_retain : int, default=1000
         Retained rows of each class that are used, where there are so many.
-    impair_lr : float, default=0.02
+    impair_lr : float, default=0.005
         Learning rate of the one pass that impairs.
-    repair_lr : float, default=0.01
+    repair_lr : float, default=0.002
         Learning rate of the one pass that repairs.
-    batch_size : int, default=256
+    batch_size : int, default=64
 
     See Also
     --------
@@ -39,10 +39,12 @@ class UNSIR(Unlearner):
 
     Notes
     -----
-    Published settings are the defaults, on ResNet-18 and CIFAR-10, with Adam. There is no stopping
-    rule: the dose is one pass. Rows of a class that remains in part are refused: the noise would
-    impair the whole class. The classes are hidden in the outputs; what the layers below know of
-    them is hardly touched, and they are relearned in a few steps.
+    Published for ResNet-18 on CIFAR-10: Adam at .02 to impair and .01 to repair, batches of 256. On
+    a small net and 1200 digits these leave 78 % accuracy on the other classes, the defaults 95 %.
+    There is no stopping rule: the dose is one pass.
+
+    Rows of a class that remains in part are refused: the noise would impair the whole class. The
+    classes are hidden in the outputs; what the layers below know of them is hardly touched.
 
     References
     ----------
@@ -74,9 +76,9 @@ class UNSIR(Unlearner):
         noise_lr=0.1,
         noise_penalty=0.1,
         n_retain=1000,
-        impair_lr=0.02,
-        repair_lr=0.01,
-        batch_size=256,
+        impair_lr=0.005,
+        repair_lr=0.002,
+        batch_size=64,
     ):
         self.n_noise = n_noise
         self.noise_steps = noise_steps
