@@ -1,11 +1,14 @@
-"""False alarms of the audit over 200 null runs, what it finds, and what it costs on Adult.
+"""False alarms of the audits over 200 null runs, what they find, and what they cost on Adult.
 
-`python bench_audit.py` writes audit_alarms.json and audit_time.json; the second needs Adult under
-SKUNLEARN_DATA.
+`python bench_audit.py` writes audit_time.json (Adult under SKUNLEARN_DATA), audit_alarms.json
+(refits: the level), audit_power.json (models that did nothing, on wrong labels learned by heart),
+audit_epsilon.json (forgetting_epsilon of one law against itself) and audit_feature_alarms.json;
+`python bench_audit.py power epsilon` some of them.
 """
 
 import copy
 import os
+import sys
 import time
 import warnings
 
@@ -20,10 +23,12 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeRegressor
 
-from skunlearn.audit import audit_unlearning
+from skunlearn.audit import audit_feature_unlearning, audit_unlearning
 from skunlearn.datasets import fetch_adult
 from skunlearn.ensemble import SISAClassifier
+from skunlearn.feature_unlearning import LinearConceptEraser
 from skunlearn.linear_model import LogisticRegression, Ridge
+from skunlearn.metrics import forgetting_epsilon
 
 N_RUNS = 200
 LEARNERS = {
@@ -72,7 +77,6 @@ def alarms_of(name, learner, load):
 
 
 def alarms():
-    warnings.simplefilter("ignore", ConvergenceWarning)  # a net that is stopped early is the point
     rows = [alarms_of(name, *learner) for name, learner in LEARNERS.items()]
     report("audit_alarms", rows, level=0.05, **versions("skunlearn", "numpy", "scikit-learn"))
 
@@ -110,6 +114,95 @@ def costs():
     report("audit_time", rows, **context, **versions("skunlearn", "numpy", "scikit-learn"))
 
 
+def power(n_runs=100):
+    """Share of no-ops that are flagged, where a fifth of the labels is wrong and known by heart."""
+    learners = {
+        "tree": DecisionTreeClassifier(max_features=3),
+        "forest": RandomForestClassifier(10),
+        "net": MLPClassifier([50], solver="lbfgs", max_iter=200),
+    }
+    rows = []
+    for name, learner in learners.items():
+        X, y = load_breast_cancer(return_X_y=True)
+        X = (X - X.mean(axis=0)) / X.std(axis=0)
+        found = {"no-op": [], "refit": []}
+        for run in range(n_runs):
+            parts = list(split(X, y, 20, 120, run))
+            parts[1] = 1 - parts[1]
+            seeds = np.random.default_rng(run).integers(2**31, size=2)
+            whole = np.vstack([parts[0], parts[2]]), np.concatenate([parts[1], parts[3]])
+            original = fitted(learner, seeds[0], *whole)
+            models = {
+                "no-op": copy.deepcopy(original),
+                "refit": fitted(learner, seeds[1], *parts[2:4]),
+            }
+            for what, model in models.items():
+                audit = audit_unlearning(original, model, *parts, random_state=int(seeds[0]))
+                found[what].append(audit)
+        rows.append(
+            {
+                "learner": name,
+                "runs": n_runs,
+                "no-op failed": np.mean([a.passed is False for a in found["no-op"]]),
+                "flag no-op": np.mean(["no-op" in a.alarms for a in found["no-op"]]),
+                "refit passed": np.mean([a.passed is True for a in found["refit"]]),
+            }
+        )
+    report("audit_power", rows, level=0.05, **versions("skunlearn", "numpy", "scikit-learn"))
+
+
+def epsilon(n_runs=20):
+    """Median of forgetting_epsilon between models of one law: the known bias of the estimator."""
+    rows = []
+    for n_models in (64, 256, 512):
+        medians, apart, score = [], [], []
+        for run in range(n_runs):
+            rng = np.random.default_rng(run)
+            draws = rng.normal(size=(2, n_models, 50))
+            found = forgetting_epsilon(*draws, random_state=run)
+            medians.append(np.median(found.epsilon))
+            apart.append(found.n_told_apart > 0)
+            score.append(found.score)
+        rows.append(
+            {
+                "models a kind": n_models,
+                "runs": n_runs,
+                "median epsilon": np.median(medians),
+                "F": np.mean(score),
+                "any example told apart": np.mean(apart),
+            }
+        )
+    report("audit_epsilon", rows, delta=1e-5, **versions("skunlearn", "numpy"))
+
+
+def feature_alarms():
+    """Count false alarms of audit_feature_unlearning: a sensitive variable drawn at random."""
+    X, y = load_breast_cancer(return_X_y=True)
+    names = ("still readable", "worse than before", "utility lost", "no power")
+    raised = []
+    for run in range(N_RUNS):
+        z = np.random.default_rng(run).permutation(len(y)) % 2
+        audit = audit_feature_unlearning(
+            LinearConceptEraser(), X, z, y, pass_sensitive="fit", probes=["linear"],
+            tolerance=1e-6, n_repeats=1, n_permutations=0, random_state=run,
+        )  # fmt: skip
+        raised.append([name in [flag.name for flag in audit.raised] for name in names])
+    rates = dict(zip(names, np.mean(raised, axis=0), strict=True))
+    rows = [
+        {"runs": N_RUNS, "any alarm": np.mean(np.any(np.array(raised)[:, :2], axis=1)), **rates}
+    ]
+    report("audit_feature_alarms", rows, level=0.05, **versions("skunlearn", "scikit-learn"))
+
+
+PARTS = {
+    "costs": costs,
+    "alarms": alarms,
+    "power": power,
+    "epsilon": epsilon,
+    "feature_alarms": feature_alarms,
+}
+
 if __name__ == "__main__":
-    costs()
-    alarms()
+    warnings.simplefilter("ignore", ConvergenceWarning)  # a net that is stopped early is the point
+    for part in sys.argv[1:] or PARTS:
+        PARTS[part]()

@@ -1,20 +1,25 @@
 """The ledger of deletions: what it holds, what it notices, and what a crash leaves of it."""
 
+import copy
 import json
 import os
 import pickle
+import signal
 import stat
 import subprocess
 import sys
 import textwrap
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.tree import DecisionTreeRegressor
 
 from skunlearn.audit import DeletionLedger, LedgerHead
+from skunlearn.ensemble import SISARegressor
 from skunlearn.exceptions import NotLearnedError
 from skunlearn.linear_model import LogisticRegression, Ridge
 from skunlearn.pipeline import make_pipeline
@@ -257,3 +262,95 @@ def test_key_and_salts_are_private(ledger):
     for ending in (".key", ".salts"):
         path = ledger.path.with_name(ledger.path.name + ending)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+# -- verbs, copies and crashes ---------------------------------------------------------------------
+
+
+def test_every_verb_that_forgets_is_recorded(ledger):
+    owners = np.arange(len(Y)) // 10
+    shards = SISARegressor(DecisionTreeRegressor(), n_shards=3).fit(X, Y, groups=owners)
+    with ledger.recording(shards):
+        shards.unlearn_groups([3, 4])
+    line = Ridge().fit(X, Y)
+    with ledger.recording(line):
+        line.unlearn_columns([0])
+    requests = [entry for entry in ledger.entries() if entry["event"] == "request"]
+    assert [(r["verb"], r["n_rows"]) for r in requests] == [
+        ("unlearn_groups", 2),
+        ("unlearn_columns", 1),
+    ]
+    assert ledger.entries()[1]["n_samples_retained"] == len(Y) - 20
+    names = np.array([[3], [5]], dtype=object)
+    assert ledger.contains(0, names) == [True, False]
+
+
+def test_a_whole_pipeline_is_recorded(ledger):
+    model = make_pipeline(StandardScaler(), Ridge()).fit(X, Y)
+    with ledger.recording(model):
+        model.unlearn(X[:3], Y[:3])
+        model.unlearn(X=X[3:5], y=Y[3:5])
+        with pytest.raises(NotLearnedError):
+            model.unlearn(X[:1], Y[:1])
+    events = [entry["event"] for entry in ledger.entries()]
+    assert events == ["request", "done", "request", "done", "request", "refused"]
+    assert ledger.verify() and "unlearn" not in vars(model)
+    assert model.n_samples_retained_ == len(Y) - 5
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_made_while_recording_forgets_for_itself(copied, ledger):
+    model = Ridge().fit(X, Y)
+    with ledger.recording(model):
+        other = copied(model)
+        other.unlearn(X[:2], Y[:2])
+    assert not ledger.entries()
+    assert (model.n_samples_retained_, other.n_samples_retained_) == (len(Y), len(Y) - 2)
+    again = copied(other).unlearn(X[2:3], Y[2:3])
+    assert again.n_samples_retained_ == len(Y) - 3 and other.n_samples_retained_ == len(Y) - 2
+
+
+def test_a_torn_salt_takes_no_other_with_it(ledger):
+    record(ledger, Ridge().fit(X, Y), slice(0, 3))
+    with ledger.path.with_name(ledger.path.name + ".salts").open("a") as file:
+        file.write('{"id": "ab')
+    record(ledger, Ridge().fit(X, Y), slice(3, 6))
+    assert ledger.contains(0, X[:3], Y[:3]) == ledger.contains(2, X[3:6], Y[3:6]) == [True] * 3
+    ledger.shred(0)
+    assert ledger.contains(2, X[3:6], Y[3:6]) == [True] * 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a signal of POSIX")
+@pytest.mark.parametrize("n_lines", [3, 8])
+def test_killed_at_any_time(n_lines, ledger):
+    script = textwrap.dedent("""
+        import sys
+        from sklearn.datasets import load_diabetes
+        from skunlearn.audit import DeletionLedger
+        from skunlearn.linear_model import Ridge
+        X, y = load_diabetes(return_X_y=True)
+        model = Ridge().fit(X, y)
+        with DeletionLedger(sys.argv[1]).recording(model):
+            for i in range(400):
+                model.unlearn(X[i : i + 1], y[i : i + 1])
+    """)
+    process = subprocess.Popen([sys.executable, "-c", script, str(ledger.path)])
+    deadline = time.monotonic() + 60
+    while len(ledger.path.read_bytes().splitlines()) < n_lines and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    check = ledger.verify()
+    assert check and check.n_entries >= n_lines - 1 and len(check.pending) <= 1
+    record(ledger, Ridge().fit(X, Y), slice(0, 1))
+    after = ledger.verify()
+    assert after and after.n_entries == check.n_entries + 2
+    done = [i for i, entry in enumerate(ledger.entries()) if entry["event"] == "request"]
+    assert ledger.contains(done[0], X[:1], Y[:1]) == [True]
+
+
+def test_two_ledgers_of_one_new_path_share_a_key(tmp_path):
+    ledgers = [DeletionLedger(tmp_path / "one.jsonl") for _ in range(3)]
+    keys = {one._key_path.read_text() for one in ledgers}
+    assert len(keys) == 1 and len(keys.pop().strip()) == 64
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.jsonl", "one.jsonl.key"]

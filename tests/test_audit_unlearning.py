@@ -529,3 +529,17 @@ def test_a_ledger_holds_the_summary(cancer, tmp_path):
     with ledger.recording(model, audit=lambda m: cancer.audit(before, m).summary()):
         model.unlearn(*cancer.forget)
     assert ledger.entries()[-1]["audit"]["passed"] is True
+
+
+def test_keywords_of_unlearn_and_their_wrong_use():
+    X, y = load_diabetes(return_X_y=True)
+    weights = np.random.default_rng(0).random(300) + 0.5
+    original = Ridge().fit(X[:300], y[:300], sample_weight=weights)
+    parts = X[:20], y[:20], X[20:300], y[20:300], X[300:], y[300:]
+    given = {"fit_params": {"sample_weight": weights[20:]}}
+    audit = audit_unlearning(
+        original, None, *parts, unlearn_params={"sample_weight": weights[:20]}, **given
+    )
+    assert audit.passed and audit.reached.number < 1e-9
+    with pytest.raises(ValueError, match="Got unlearn_params and an unlearned model"):
+        audit_unlearning(original, Ridge().fit(X, y), *parts, unlearn_params={}, **given)

@@ -20,10 +20,12 @@ from skunlearn.audit._ledger_entries import (
     first_problem,
     hash_of,
     head_of,
+    make_once,
     row_digests,
     sync_folder,
     write_durably,
 )
+from skunlearn.audit._ledger_recorder import VERBS, Recorder
 
 try:
     import fcntl
@@ -86,7 +88,7 @@ class DeletionLedger:
         self._key_path = self.path.with_name(self.path.name + ".key")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if not self._key_path.exists():
-            write_durably(self._key_path, secrets.token_hex(32) + "\n", secret=True)
+            make_once(self._key_path, secrets.token_hex(32) + "\n")
         self.path.touch()
 
     def __repr__(self):
@@ -190,7 +192,11 @@ class DeletionLedger:
 
     @contextlib.contextmanager
     def recording(self, model, *, note=None, audit=None):
-        """Record every `unlearn` and `replace` of a model inside the `with` block.
+        """Record every request to a model inside the `with` block.
+
+        The verbs `unlearn` and `replace`; `unlearn_groups` and `unlearn_columns` where there are
+        any, with salted hashes of the names of groups or columns. A copy that is made inside the
+        block (`copy.deepcopy`, pickle) is another model, and is not recorded.
 
         Parameters
         ----------
@@ -206,35 +212,16 @@ class DeletionLedger:
         ------
         model : estimator
         """
-        names = [name for name in ("unlearn", "replace") if hasattr(model, name)]
+        names = [name for name in VERBS if hasattr(model, name)]
         if "unlearn" not in names:
             raise ValueError(f"{type(model).__name__} has no unlearn: there is nothing to record.")
         for name in names:
-            verb = getattr(model, name)
-            vars(model)[name] = self._recorder(model, name, verb, note, audit)
+            vars(model)[name] = Recorder(self, model, name, note, audit)
         try:
             yield model
         finally:
             for name in names:
                 vars(model).pop(name, None)
-
-    def _recorder(self, model, name, verb, note, audit):
-        def recorded(*args, **kwargs):
-            X, y = _rows_of(name, args, kwargs)
-            request = self.begin(model, X, y, verb=name, note=note)
-            # the shadow must not be copied or compared with the model while the verb runs
-            shadow = vars(model).pop(name)
-            try:
-                verb(*args, **kwargs)
-            except BaseException as error:
-                self.end(request, model, event="refused", error=error)
-                raise
-            finally:
-                vars(model)[name] = shadow
-            self.end(request, model, summary=None if audit is None else audit(model))
-            return model
-
-        return recorded
 
     def begin(self, model, X, y=None, *, verb="unlearn", note=None):
         """Write that a request is about to be carried out.
@@ -325,8 +312,12 @@ class DeletionLedger:
     def _read_salts(self):
         if not self._salts.exists():
             return {}
-        lines = self._salts.read_text(encoding="utf-8").splitlines()
-        return {entry["id"]: entry["salt"] for entry in map(json.loads, lines)}
+        found = {}
+        for line in self._salts.read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(json.JSONDecodeError):  # a crash cut it short: no request yet
+                entry = json.loads(line)
+                found[entry["id"]] = entry["salt"]
+        return found
 
     def _digest(self, model):
         """Keyed digest of the state of a model: plain ones could be compared with guesses."""
@@ -353,17 +344,6 @@ class DeletionLedger:
             file.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-
-
-def _rows_of(verb, args, kwargs):
-    """Rows that a call of a verb forgets."""
-    if verb == "unlearn":
-        given = dict(zip(("X", "y"), args, strict=False)) | kwargs
-        return given["X"], given.get("y")
-    old = args[0] if args else kwargs["old"]
-    if isinstance(old, dict):
-        return old["X"], old.get("y")
-    return (*old, None)[:2] if isinstance(old, tuple) else (old, None)
 
 
 def _whole(value):

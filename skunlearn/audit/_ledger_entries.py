@@ -137,11 +137,30 @@ def anchor_problem(found, anchor):
 
 def write_durably(path, text, secret=False):
     """Append text to a file, flushed to the disk; one that nobody else reads, if secret."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     with os.fdopen(os.open(path, flags, 0o600 if secret else 0o644), "a", encoding="utf-8") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size and os.pread(file.fileno(), 1, size - 1) != b"\n":  # a crash cut a line short
+            text = "\n" + text
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+    sync_folder(path.parent)
+
+
+def make_once(path, text):
+    """Make a secret file, whole or not at all; of several processes one wins."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    write_durably(draft, text, secret=True)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        os.replace(draft, path)
+        return
+    draft.unlink()
     sync_folder(path.parent)
 
 

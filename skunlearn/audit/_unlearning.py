@@ -35,6 +35,7 @@ def audit_unlearning(
     n_jobs=None,
     verbose=0,
     fit_params=None,
+    unlearn_params=None,
 ):
     """Judge an unlearned model: whether it moved, whether it reached the refit, whether faster.
 
@@ -48,7 +49,7 @@ def audit_unlearning(
         scikit-learn estimator or pipeline. Not changed.
     unlearned : estimator or None
         The model after unlearning, of any class. None: a copy of `original` is made and its
-        ``unlearn(X_forget, y_forget)`` is called and timed.
+        ``unlearn(X_forget, y_forget, **unlearn_params)`` is called and timed.
     X_forget, y_forget : array-like of shape (n_forget, n_features) and (n_forget,)
         The forgotten rows.
     X_retain, y_retain : array-like of shape (n_retain, n_features) and (n_retain,)
@@ -73,6 +74,8 @@ def audit_unlearning(
         If positive, a line for each refit.
     fit_params : dict, default=None
         Keywords of `fit` for the refits, such as the sample weights of the retained rows.
+    unlearn_params : dict, default=None
+        Keywords of `unlearn` with ``unlearned=None``, such as the weights of the forgotten rows.
 
     Returns
     -------
@@ -160,7 +163,10 @@ def audit_unlearning(
     (('no-op', 'under-forgetting'), 0.05)
     """
     if unlearned is None:
-        unlearned, unlearn_seconds = _run(original, X_forget, y_forget, unlearn_seconds)
+        given = X_forget, y_forget, unlearn_params or {}
+        unlearned, unlearn_seconds = _run(original, *given, unlearn_seconds)
+    elif unlearn_params is not None:
+        raise ValueError("Got unlearn_params and an unlearned model: nothing is unlearned here.")
     audits = _audit(
         original,
         {None: unlearned},
@@ -279,7 +285,7 @@ def compare_unlearners(
     return UnlearnerComparison(audits)
 
 
-def _run(original, X_forget, y_forget, seconds):
+def _run(original, X_forget, y_forget, params, seconds):
     """Let a copy of the model forget the rows, and time it."""
     if seconds is not None:
         raise ValueError(
@@ -292,7 +298,7 @@ def _run(original, X_forget, y_forget, seconds):
         )
     model = copy.deepcopy(original)
     start = time.perf_counter()
-    model.unlearn(X_forget, y_forget)
+    model.unlearn(X_forget, y_forget, **params)
     return model, time.perf_counter() - start
 
 
