@@ -499,7 +499,7 @@ def test_the_report_in_all_its_forms(cancer, tmp_path):
     for words in ("1. Did it move? yes", "2. Did it reach the refit? yes", "3. Was it faster"):
         assert words in text
     frame = report.to_frame()
-    assert len(frame) == 11 and {"original", "unlearned", "refits"} <= set(frame.columns)
+    assert len(frame) == 12 and {"original", "unlearned", "refits"} <= set(frame.columns)
     page = report.to_html(tmp_path / "audit.html").read_text(encoding="utf-8")
     (picture,) = Tags(page).loaded  # nothing but the picture, and that is inside
     assert picture.startswith("data:image/png;base64,iVBOR") and "Passed" in page

@@ -84,6 +84,7 @@ def _record(name, audit):
         "loss_forget": table["loss", "forget"],
         "loss_test": table["loss", "test"],
         "membership_auc": table["membership AUC", "forget, test"],
+        "marginal": table.get(("marginal information", "forget, retain")),
         "score": table["score", "test"],
         "unlearn_seconds": audit.unlearn_seconds,
     }

@@ -12,6 +12,7 @@ from skunlearn.audit._rank_tests import (
     distances_to,
     gap,
     largest_gap,
+    marginal_of_loss,
     membership_auc,
     statistics,
 )
@@ -293,6 +294,10 @@ class Findings:
                 p = min(self.p_values["forget_loss_low"], self.p_values["forget_loss_high"])
             rows.append(self._record_of("loss", name, lambda m, n=name: m.loss[n].mean(), p))
         rows.append(self._record_of("membership AUC", "forget, test", membership_auc, None))
+        if min(len(e.model.loss[name]) for name in ("forget", "retain")) > 1:
+            rows.append(
+                self._record_of("marginal information", "forget, retain", marginal_of_loss, None)
+            )
         p = self.p_values["test_score_low"]
         rows.append(self._record_of("score", "test", lambda m: m.score, p))
         return tuple(sorted(rows, key=lambda row: list(_ORDER).index(row["quantity"])))
@@ -308,6 +313,7 @@ _ORDER = (
     "distance to the original",
     "loss",
     "membership AUC",
+    "marginal information",
     "score",
 )
 

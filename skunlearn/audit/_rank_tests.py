@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.stats import rankdata
 
+from skunlearn.metrics import marginal_information
+
 BLOCKS = ("forget", "retain", "test")
 # What is tested, and the side on which a model is suspicious. The forget rows are the question:
 # the other tests weigh less, so that a refit that is odd elsewhere seldom hides a finding there.
@@ -131,3 +133,19 @@ def membership_auc(outputs):
     forget, test = outputs.loss["forget"], outputs.loss["test"]
     ranks = rankdata(-np.concatenate([forget, test]))[: len(forget)]
     return float((ranks.sum() / len(forget) - (len(forget) + 1) / 2) / len(test))
+
+
+def marginal_of_loss(outputs):
+    """Information between the loss and "a forget or a retained row?" at even odds, in nats."""
+    found = marginal_information(
+        None,
+        outputs.loss["retain"],
+        None,
+        outputs.loss["forget"],
+        None,
+        share=1.0,
+        n_permutations=0,
+        n_bootstrap=100,
+        random_state=0,
+    )
+    return found.corrected

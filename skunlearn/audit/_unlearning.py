@@ -118,6 +118,9 @@ def audit_unlearning(
     standard deviations of the retained targets. *Loss*: minus the logarithm of the probability of
     the true label, at least 1e-6; 1 for a wrong prediction; squared error in squared standard
     deviations. Predictions are made on at most 10,000 rows of each of the three parts.
+    *Membership AUC* and *marginal information* (of the loss, forget against retained rows, see
+    :func:`~skunlearn.metrics.marginal_information`; nats) are described, not tested: compare them
+    with the refits'.
 
     *Flags.* Each needs that the model is told apart by the test named here:
 
