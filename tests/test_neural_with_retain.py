@@ -660,7 +660,7 @@ def planted(diabetes):
 @pytest.fixture(scope="module")
 def regressions(diabetes):
     X, y = planted(diabetes)
-    options = {"max_epochs": 150, "lr": 0.003, "train_split": HeldOut(0.15)}
+    options = {"max_epochs": 100, "lr": 0.004, "train_split": HeldOut(0.15)}
     net = NeuralNetRegressor(random_state=0, keep=("head",), **options).fit(X, y)
     refits = [NeuralNetRegressor(random_state=s, **options).fit(X[40:], y[40:]) for s in (1, 2)]
     return X, y, net, refits

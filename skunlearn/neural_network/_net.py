@@ -32,7 +32,7 @@ class NeuralNetClassifier(AdoptionMixin, UnlearnableNetMixin, skorch.NeuralNetCl
     keep : {"auto", "all"} or tuple of str, default="auto"
         What is kept at fit so that rows can be forgotten without those that remain: "auto", what
         the unlearner asks for; "all", to try one unlearner after the other; or names out of
-        "side_model", "curvature", "importances".
+        "side_model", "curvature", "reference", "importances", "output_importances", "head".
     track_rows : bool, default=True
         Keep a fingerprint of each row (8 bytes), so that rows never learned are refused.
     random_state : int, RandomState instance or None, default=None
@@ -236,7 +236,7 @@ class NeuralNetRegressor(AdoptionMixin, UnlearnableNetMixin, skorch.NeuralNetReg
     keep : {"auto", "all"} or tuple of str, default="auto"
         What is kept at fit so that rows can be forgotten without those that remain: "auto", what
         the unlearner asks for; "all", to try one unlearner after the other; or names out of
-        "side_model", "curvature", "importances".
+        "side_model", "curvature", "reference", "importances", "output_importances", "head".
     track_rows : bool, default=True
         Keep a fingerprint of each row (8 bytes), so that rows never learned are refused.
     random_state : int, RandomState instance or None, default=None
