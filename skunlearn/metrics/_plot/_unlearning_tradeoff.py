@@ -205,9 +205,14 @@ class UnlearningTradeoffDisplay:
             ax.plot(f, u, "D", color="C0", mfc="C0" if inside else "none")
         ax.margins(0.12)
         middle = np.mean(ax.get_xlim())  # a name stands on the side where there is room
-        for name, f, u in zip(self.names, self.forgetting, self.utility, strict=True):
-            side = {"xytext": (7, 5)} if f < middle else {"xytext": (-7, 5), "ha": "right"}
-            ax.annotate(name, (f, u), textcoords="offset points", fontsize="small", **side)
+        for rank, i in enumerate(np.argsort(self.forgetting)):  # neighbours: one above, one below
+            f, place = (
+                self.forgetting[i],
+                (7 if self.forgetting[i] < middle else -7, 5 - 16 * (rank % 2)),
+            )
+            side = {"xytext": place, "ha": "left" if f < middle else "right"}
+            text = {"textcoords": "offset points", "fontsize": "small", **side}
+            ax.annotate(self.names[i], (f, self.utility[i]), **text)
         ax.set(xlabel=self.forgetting_name, ylabel=self.utility_name)
         ax.legend(fontsize="small")
         self.ax_, self.figure_ = ax, ax.figure
