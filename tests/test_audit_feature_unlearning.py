@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -206,6 +207,15 @@ def test_strengths_of_a_step_and_columns_inside_the_data(people):
     assert values(audit, "leak", "linear")["1"] < 0.6
 
 
+def test_sparse_rows_and_several_classes(people):
+    X, sex, y = people
+    audit = audit_feature_unlearning(
+        None, sparse.csr_array(X), sex, (y + (X[:, 2] > 1)).astype(str), **QUICK
+    )
+    assert audit.points == ("before",) and audit.forgotten.verdict is False
+    assert values(audit, "utility (accuracy)")["before"] > 0.6
+
+
 def test_continuous_variable_and_target(people):
     X, _, _ = people
     z = X[:, 0] + 0.3 * np.random.default_rng(0).normal(size=len(X))
@@ -276,6 +286,7 @@ def test_the_report_in_all_its_forms(people, tmp_path):
         ({"transformer": Ridge()}, ValueError, "Ridge has no transform"),
         ({"transformer": make_pipeline(Ridge())}, ValueError, "a predictor only"),
         ({"probes": []}, ValueError, "Got no probes"),
+        ({"fairness": [max]}, TypeError, "expected a dictionary of names to functions"),
         ({"y": [1, 2]}, ValueError, "Got X with 1200 rows and y with 2"),
     ],
 )

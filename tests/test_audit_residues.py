@@ -297,6 +297,25 @@ def test_the_report_in_all_its_forms(data, tmp_path):
     assert repr(report).startswith("<ResidueReport of KNeighborsRegressor: Still there")
 
 
+def test_what_cannot_be_opened_is_named(data, monkeypatch):
+    X, _, gone, _ = data
+    report = residue_report([X.copy(), (i for i in range(3))], *gone)
+    assert report.unread == ("model[1] (generator)",) and not report.clean
+    monkeypatch.setattr("skunlearn.audit._graph.MOST_OBJECTS", 3)
+    report = residue_report([[[]], [[]], [[]], X.copy()], *gone)
+    assert "more objects" in report.unread[-1] and "Not opened" in str(report)
+
+
+def test_a_list_that_holds_itself_and_tensors(data):
+    X, _, gone, stays = data
+    held = [X.copy()]
+    held.append(held)
+    assert [r.where for r in residue_report(held, *gone, **stays).found] == ["model[0]"]
+    torch = pytest.importorskip("torch", reason="tensors are torch's")
+    report = residue_report({"weights": torch.tensor(X, dtype=torch.float32)}, *gone, **stays)
+    assert report.found[0].n == N
+
+
 def test_wrong_use(data):
     X, y, gone, _ = data
     for given, message in [

@@ -100,9 +100,10 @@ def _rotation(subject, transformer, folds):
     fitted, scored = folds[1:]
     parts = mapped_parts(X, subject.values, subject.y, folds, transformer, subject.pass_sensitive)
     options = {"n_permutations": 19, "random_state": subject.seed}
+    dense = parts[1].toarray() if hasattr(parts[1], "toarray") else parts[1]
     found = {
-        "information": mutual_information(parts[1], subject.values[scored], **options),
-        "distance": sliced_wasserstein(parts[1], subject.groups[scored], **options),
+        "information": mutual_information(dense, subject.values[scored], **options),
+        "distance": sliced_wasserstein(dense, subject.groups[scored], **options),
         "squares": _squares(take_rows(subject.raw, scored), parts[1]),
     }
     if subject.y is not None:

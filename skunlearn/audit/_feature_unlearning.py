@@ -1,6 +1,7 @@
 """Audit a map that takes a sensitive variable out of the data: leak, utility, fairness, cost."""
 
 import numbers
+from collections.abc import Mapping
 
 import numpy as np
 from sklearn.base import clone, is_classifier, is_regressor
@@ -132,6 +133,9 @@ def audit_feature_unlearning(
     values = check_sensitive(sensitive_features, X.shape[0])
     if not 0 < level < 1:
         raise ValueError(f"Got level={level!r}, expected a float in (0, 1).")
+    fairness = {} if fairness is None else fairness
+    if not isinstance(fairness, Mapping) or not all(map(callable, fairness.values())):
+        raise TypeError(f"Got fairness={fairness!r}, expected a dictionary of names to functions.")
     if not isinstance(tolerance, numbers.Real) or not 0 < tolerance < 1:
         raise ValueError(f"Got tolerance={tolerance!r}, expected a float in (0, 1).")
     maps = _maps(transformer, strengths, parameter)
@@ -151,7 +155,7 @@ def audit_feature_unlearning(
         y=y,
         y_classifies=y is not None and _classifies(estimator, y),
         estimator=estimator,
-        fairness=dict(fairness or {}),
+        fairness=dict(fairness),
         folds=make_folds(z, metric, rng),
         probes=_several(probes),
         pass_sensitive=pass_sensitive,

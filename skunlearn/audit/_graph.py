@@ -52,6 +52,8 @@ class Walk:
             todo += reversed(held)
             if self.read_files:
                 todo += [(where, loaded, False) for where, loaded in self._cached(item, caches)]
+        if todo:
+            self.unread.append(f"{len(todo)} more objects, after {MOST_OBJECTS}")
 
     def _children(self, item, path):
         if isinstance(item, np.ndarray):
@@ -85,6 +87,9 @@ class Walk:
         return self._of_object(item, path)
 
     def _of_object(self, item, path):
+        if isinstance(item, types.GeneratorType | types.CoroutineType):
+            self.unread.append(f"{path} ({type(item).__name__})")
+            return []
         found = [(f".{name}", value) for name, value in getattr(item, "__dict__", {}).items()]
         for kind in type(item).__mro__:
             slots = kind.__dict__.get("__slots__", ())
