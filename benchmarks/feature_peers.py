@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import torch
+from bench_triangular import declared_edges
 from concept_erasure import LeaceEraser, QuadraticEraser
 from fairlearn.preprocessing import CorrelationRemover
 from sklearn.compose import make_column_selector, make_column_transformer
@@ -34,29 +35,6 @@ MIXED = ("adult", "compas", "law school")
 REAL = ("crime", "mixture", "mixture, d=20", "moments")
 ANY = MIXED + REAL
 KEY = "person"  # whose row it is: no column of the table that is modelled
-# Edges of the bins of "counts", declared: from what the columns are, not from rows.
-DECLARED = {
-    "age": [0, 22, 26, 30, 35, 40, 46, 54, 120],
-    "fnlwgt": [0, 100_000, 180_000, 250_000, 2_000_000],
-    "education-num": [0, 7, 9, 10, 11, 13, 14, 17],
-    "capital-gain": [0, 1, 3000, 5000, 7500, 15_000, 100_001],
-    "capital-loss": [0, 1, 1600, 1850, 2000, 10_000],
-    "hours-per-week": [0, 20, 35, 40, 41, 46, 51, 100],
-    "juv_fel_count": [0, 1, 2, 100],
-    "juv_misd_count": [0, 1, 2, 100],
-    "juv_other_count": [0, 1, 2, 100],
-    "priors_count": [0, 1, 2, 3, 5, 8, 13, 100],
-    "decile1b": [0, 2, 4, 6, 8, 10, 11],
-    "decile3": [0, 2, 4, 6, 8, 10, 11],
-    "lsat": [0, 28, 32, 36, 39, 42, 50],
-    "ugpa": [0, 2.6, 2.9, 3.2, 3.5, 3.8, 5],
-    "zfygpa": [-5, -1, -0.4, 0.1, 0.6, 1.2, 5],
-    "zgpa": [-8, -1, -0.4, 0.1, 0.6, 1.2, 6],
-    "fulltime": [0, 1, 2, 3],
-    "fam_inc": [0, 1, 2, 3, 4, 5, 6],
-    "male": [0, 1, 2],
-    "tier": [0, 1, 2, 3, 4, 5, 6, 7],
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,7 +120,7 @@ def triangular(declared=False, **options):
     def fit(X, z, seed, y):
         chosen = dict(options)
         if declared:
-            chosen["bins"] = {n: DECLARED[n] for n in X.select_dtypes("number") if n != KEY}
+            chosen["bins"] = declared_edges(unkeyed(X))
         keys = KEY if KEY in getattr(X, "columns", ()) else None
         model = TriangularBarycenter(key_columns=keys, random_state=seed, **chosen)
         model.fit(X, sensitive_features=z)
