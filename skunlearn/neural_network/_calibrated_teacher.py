@@ -1,5 +1,8 @@
 """CalibratedTeacher: the default unlearner, aimed at what unseen rows look like."""
 
+import numbers
+import warnings
+
 import torch
 
 from skunlearn.exceptions import UnlearningError
@@ -15,6 +18,11 @@ from skunlearn.neural_network._unlearner import (
 )
 
 _FEWEST = 10  # unseen rows without which there is no level to aim at
+_CHUNK = 1024  # forget rows in one pass
+_LOOK = 25  # steps between two looks at all forget rows, with retained rows
+_PATIENCE, _GAIN = 4, 0.9  # a loss that fell by less than a tenth in four looks has settled
+_DECAY = 0.8  # of the size of steps, where one has not gained a tenth
+_SMALL = 1 / 30  # steps of less than this share of the first have settled
 
 
 class CalibratedTeacher(Unlearner):
@@ -28,17 +36,25 @@ class CalibratedTeacher(Unlearner):
 
     Parameters
     ----------
-    step : float, default=0.06
-        Without retained rows: root mean square change of the outputs on training rows, a step;
-        in nats, or in root mean square residuals of unseen rows for regression. It decays.
-    max_steps : int, default=100
+    step : float, default=0.3
+        Without retained rows: root mean square change of the outputs on training rows in a step;
+        in nats, or for regression in root mean square residuals of unseen rows. It shrinks where
+        the loss hardly falls.
+    tol : float, default=0.05
+        Stop once the loss, the divergence from the targets, is this share of what it was; or once
+        it has settled.
+    max_steps : int, default=60
         Without retained rows.
-    max_steps_retain : int, default=300
-        With retained rows.
     lr : float, default=0.001
         Learning rate of Adam, with retained rows.
+    max_steps_retain : int, default=300
+        With retained rows.
     batch_size : int, default=64
         Forget rows, and as many retained ones, in a step with retained rows.
+    significance : float, default=0.05
+        Do nothing, and warn, unless the net fits learned rows better than unseen ones of their
+        class at this level (a rank sum test), or the rows to forget are unlike the others to the
+        side model (poisoned ones are, say). 1: never ask.
 
     See Also
     --------
@@ -57,27 +73,42 @@ class CalibratedTeacher(Unlearner):
 
     requires_kept = (SideModel.name, Curvature.name, Reference.name)
 
-    def __init__(self, step=0.06, max_steps=100, max_steps_retain=300, lr=0.001, batch_size=64):
+    def __init__(
+        self,
+        step=0.3,
+        tol=0.05,
+        max_steps=60,
+        lr=0.001,
+        max_steps_retain=300,
+        batch_size=64,
+        significance=0.05,
+    ):
         self.step = step
+        self.tol = tol
         self.max_steps = max_steps
-        self.max_steps_retain = max_steps_retain
         self.lr = lr
+        self.max_steps_retain = max_steps_retain
         self.batch_size = batch_size
+        self.significance = significance
 
     def _check(self, task):
         super()._check(task)
         check_positive(
             step=self.step,
             max_steps=self.max_steps,
-            max_steps_retain=self.max_steps_retain,
             lr=self.lr,
+            max_steps_retain=self.max_steps_retain,
             batch_size=self.batch_size,
         )
+        for name in ("tol", "significance"):
+            value = getattr(self, name)
+            if not isinstance(value, numbers.Real) or not 0 <= value <= 1:
+                raise ValueError(f"Got {name}={value!r}, expected a float in [0, 1].")
         if len(task.calibration) < _FEWEST:
             raise UnlearningError(
-                f"CalibratedTeacher aims at the level of rows that the net has not learned from, "
-                f"and {len(task.calibration)} were held out at fit, expected {_FEWEST} or more: "
-                "fit with a train_split such as HeldOut(0.1), or choose another unlearner."
+                "CalibratedTeacher aims at the level of rows that the net has not learned from, "
+                f"and {len(task.calibration)} of them remain, expected {_FEWEST} or more: fit with "
+                "a train_split such as HeldOut(0.1), or choose another unlearner."
             )
         if task.retain is None and not task.kept[Curvature.name].factors:
             raise UnlearningError(
@@ -87,35 +118,99 @@ class CalibratedTeacher(Unlearner):
 
     def _unlearn(self, task):
         teacher = (ClassTeacher if task.is_classifier else NumberTeacher)(task)
-        if task.retain is None:
-            self._along_curvature(task, teacher)
-        else:
-            self._with_retained(task, teacher)
+        if reason := self._nothing_to_do(task, teacher):
+            loss = float(teacher.loss(task.net.all_outputs(task.forget.X)))
+            task.record(loss=loss, p_memorised=teacher.p_memorised)
+            warnings.warn(
+                f"Nothing to forget: {reason}. The net was left as it was.",
+                UserWarning,
+                stacklevel=2,
+            )
+            return
+        go = self._along_curvature if task.retain is None else self._with_retained
+        go(task, teacher)
+
+    def _nothing_to_do(self, task, teacher):
+        """Say why the net is as good as one that never saw the rows; None where it is not."""
+        if teacher.part_of_class or teacher.p_typical <= self.significance:
+            return None
+        if not task.trained.any():
+            return "these rows were held out at fit, no weight was learned from them"
+        if teacher.p_memorised > self.significance:
+            return (
+                "the net fits rows that it has learned no better than unseen rows of their class "
+                f"(p = {teacher.p_memorised:.2g}), and these are like the others; significance=1 "
+                "forgets all the same"
+            )
+        return None
 
     def _along_curvature(self, task, teacher):
+        """Step down the natural gradient, less far wherever the loss has risen; keep the best."""
         net, curvature = task.net, task.kept[Curvature.name]
-        for i in range(self.max_steps):
-            net.module.zero_grad()
-            loss = teacher.loss(net.outputs(task.forget.X))
-            loss.backward()
-            task.record(loss=loss.detach())
+        size, least = (share * self.step * teacher.scale for share in (1, _SMALL))
+        loss = first = _pull(task, teacher)
+        task.record(loss=loss, size=size)
+        best, weights = loss, None
+        for _ in range(self.max_steps):
             direction, slope = curvature.direction(net.module)
-            if not slope > 0:
+            if (
+                not slope > 0
+                or loss <= self.tol * first
+                or size < _SMALL * self.step * teacher.scale
+            ):
                 break
-            size = self.step * (1 - i / self.max_steps) * teacher.scale / slope**0.5
-            with torch.no_grad():
-                for parameter, change in direction.items():
-                    parameter.sub_(change, alpha=size)
+            _move(direction, -size / slope**0.5)
+            before, loss = loss, _pull(task, teacher)
+            task.record(loss=loss, size=size)
+            if loss < best:
+                best, weights = loss, {p: p.detach().clone() for p in direction}
+            if loss > _GAIN * before:
+                size *= _DECAY
         net.module.zero_grad()
+        with torch.no_grad():
+            for parameter, value in (weights or {}).items():
+                parameter.copy_(value)
 
     def _with_retained(self, task, teacher):
+        """Take steps of Adam on forget rows and as many retained ones."""
         net, forget = task.net, task.forget
         optimizer = make_optimizer("adam", net.module.parameters(), self.lr)
         remaining = task.retain.forever(self.batch_size, task.generator)
-        for _ in range(self.max_steps_retain):
+        losses = [float(teacher.loss(net.all_outputs(forget.X)))]
+        for i in range(1, self.max_steps_retain + 1):
             rows = torch.randperm(len(forget), generator=task.generator)[: self.batch_size]
             rows = rows.to(net.device)
             loss = teacher.loss(net.outputs(forget.X[rows]), rows)
             batch = next(remaining)
             take_step(optimizer, loss + net.loss(net.outputs(batch.X), batch.y))
             task.record(loss=loss.detach())
+            if i % _LOOK == 0:
+                losses.append(float(teacher.loss(net.all_outputs(forget.X))))
+                if _done(losses, self.tol):
+                    break
+
+
+def _pull(task, teacher):
+    """Leave the gradients of the teacher's loss in the module, and return the loss."""
+    task.net.module.zero_grad()
+    total, n = 0.0, len(task.forget)
+    for rows in torch.arange(n).split(_CHUNK):
+        rows = rows.to(task.net.device)
+        loss = teacher.loss(task.net.outputs(task.forget.X[rows]), rows) * (len(rows) / n)
+        loss.backward()
+        total += float(loss.detach())
+    return total
+
+
+@torch.no_grad()
+def _move(direction, size):
+    for parameter, change in direction.items():
+        parameter.add_(change, alpha=size)
+
+
+def _done(losses, tol):
+    """Whether a falling loss is small beside the first, or has stopped falling."""
+    recent = losses[-_PATIENCE - 1 :]
+    return losses[-1] <= tol * losses[0] or (
+        len(recent) > _PATIENCE and recent[-1] > _GAIN * recent[0]
+    )

@@ -9,7 +9,7 @@ from torch import nn
 from skunlearn.neural_network._kept import kept_as
 
 _NAME = "curvature"
-_PASSES = 20_000  # forward and backward passes, of single rows, that the factors are made from
+_ROWS = 4096  # that the factors are made from
 _BATCH = 512
 _DAMPING = 0.1  # of a factor, as a share of the mean of its eigenvalues
 _LARGEST = 8192  # side of a factor; larger layers are left alone
@@ -65,8 +65,8 @@ class Curvature:
         layers = {name: layer for name, layer in net.module.named_modules() if _is_known(layer)}
         if not layers:
             return cls({})
-        per_row = net.n_outputs if net.n_outputs <= 16 else 1
-        n = min(len(fitted.train), max(256, _PASSES // per_row))
+        n = min(len(fitted.train), _ROWS)
+        exact = n * net.n_outputs <= _ROWS  # one backward pass an output, or one a row
         rows = torch.randperm(len(fitted.train), generator=fitted.generator)[:n]
         X = fitted.train.X[rows.to(net.device)]
         operator = KFACLinearOperator(
@@ -74,7 +74,7 @@ class Curvature:
             nn.MSELoss(reduction="sum"),
             [p for layer in layers.values() for p in layer.parameters()],
             [(part, part.new_zeros(len(part), net.n_outputs)) for part in X.split(_BATCH)],
-            fisher_type="type-2" if per_row > 1 else "mc",
+            fisher_type="type-2" if exact else "mc",
             seed=fitted.seed,
             separate_weight_and_bias=False,
             check_deterministic=False,

@@ -5,7 +5,7 @@ among learned rows. Pure functions of numpy arrays.
 """
 
 import numpy as np
-from scipy.stats import mannwhitneyu, norm, rankdata
+from scipy.stats import mannwhitneyu, norm, rankdata, ttest_ind
 
 _POOL = 50  # rows of a class that weigh as much as all others together, in its quantiles
 _ENOUGH = 100  # learned rows of a class in which a rank is taken, without all others
@@ -142,10 +142,12 @@ def residual_levels(unseen, reference, residual, distance):
     return np.maximum(-unseen.quantiles(0, at), residual)
 
 
-def memorised(unseen, reference):
-    """Whether learned rows are fitted better than unseen rows of the same class: a p-value.
+def memorised(unseen, reference, is_classifier):
+    """Whether learned rows are fitted better than unseen rows: a p-value.
 
-    The rank sum statistic of each class, added up with the weights of van Elteren.
+    The smaller one, times 2, of two tests: the rank sums of each class, added up with the weights
+    of van Elteren, which see that most rows are fitted better; and Welch's test of the mean loss,
+    which sees that few are fitted badly.
 
     Returns
     -------
@@ -160,4 +162,9 @@ def memorised(unseen, reference):
             statistic = mannwhitneyu(one, other).statistic
             total += (statistic - n * m / 2) / (n + m + 1)
             variance += n * m / (12 * (n + m + 1))
-    return float(norm.sf(total / np.sqrt(variance))) if variance else 1.0
+    by_rank = norm.sf(total / np.sqrt(variance)) if variance else 1.0
+    one, other = (
+        np.logaddexp(0, -phi) if is_classifier else phi**2 for phi in (reference.phi, unseen.phi)
+    )
+    by_loss = ttest_ind(one, other, equal_var=False, alternative="less").pvalue
+    return float(np.nanmin([2 * by_rank, 2 * by_loss, 1.0]))

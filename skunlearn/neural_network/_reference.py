@@ -11,7 +11,7 @@ from skunlearn.neural_network._kept import codes_of, kept_as
 from skunlearn.neural_network._side_model import SideModel
 
 _NAME = "reference"
-_ROWS = 3000
+_ROWS = 2000
 
 
 @kept_as(_NAME)

@@ -21,6 +21,7 @@ _FEATURE_MAX = 2**12 - 1
 _TARGET_BITS = 10  # steps of a numeric target in its spread
 _TARGET_MAX = 2**15 - 1
 _CHUNK = 2048  # rows multiplied at once: 2 * 15 + 11 bits, far below the 53 of float64
+_FEWEST, _MOST = 64, 1000  # features
 _PENALTY = 1e-2  # of the ridge, as a share of the mean of the Gram matrix' diagonal
 
 
@@ -138,12 +139,12 @@ class SideModel:
     exact = True
 
     @classmethod
-    def of(cls, fitted, n_features=1000, like=None):
+    def of(cls, fitted, like=None):
         """Fit it on training rows, with the features and grids of another one if given."""
         X, y = _arrays(fitted.train)
         is_classifier = fitted.net.is_classifier
         if like is None:
-            features = RandomFeatures.of(X, n_features, fitted.seed)
+            features = RandomFeatures.of(X, _n_features(len(X)), fitted.seed)
             target = None if is_classifier else Grid.of(y, _TARGET_BITS, _TARGET_MAX)
         else:
             features, target = like.features, like.target
@@ -221,6 +222,11 @@ class SideModel:
 
     def _values(self, out):
         return out if self.target is None else self.target.values(out)
+
+
+def _n_features(n):
+    """Choose the number of features for n rows: about a quarter, in steps that hide single rows."""
+    return int(np.clip(2 ** (np.floor(2 * np.log2(max(n, 1))) / 2) // 3, _FEWEST, _MOST))
 
 
 def _flat(X):

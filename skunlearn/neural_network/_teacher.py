@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from scipy.stats import ks_2samp
 from torch.nn import functional as F
 
 from skunlearn.neural_network._levels import (
@@ -37,6 +38,11 @@ class ClassTeacher:
         Of the outputs: 1, logits are in nats.
     p_memorised : float
         See `memorised`.
+    p_typical : float
+        Whether the side model fits the rows as it fits any learned rows that it leaves out: small
+        for poisoned rows, which the net may know by heart where it knows few others so.
+    part_of_class : bool
+        Whether much of a class goes.
     """
 
     scale = 1.0
@@ -53,7 +59,9 @@ class ClassTeacher:
             np.concatenate([calibration.phi, phi[held]]),
             np.concatenate([calibration.y, codes[held]]),
         )
-        self.p_memorised = memorised(unseen, reference)
+        self.p_memorised = memorised(unseen, reference, True)
+        self.p_typical = ks_2samp(margin, reference.margin).pvalue
+        self.part_of_class = bool((task.retained[codes] <= _PART).any())
         p_own = np.empty(len(codes))
         for code in np.unique(codes):
             rows, retained = np.flatnonzero(codes == code), task.retained[code]
@@ -95,9 +103,11 @@ class NumberTeacher:
     targets : Tensor of shape (m, n_outputs)
     scale : float
         Of the outputs: the root mean square residual of unseen rows.
-    p_memorised : float
-        See `memorised`.
+    p_memorised, p_typical : float
+        As for classes.
     """
+
+    part_of_class = False
 
     def __init__(self, task):
         outputs = task.net.all_outputs(task.forget.X).double().cpu().numpy()
@@ -108,7 +118,8 @@ class NumberTeacher:
         distance = -margins(away, 0.0, False)
         phi = np.concatenate([task.calibration.phi, -residual[held]])
         unseen = Unseen(phi, np.zeros(len(phi), dtype=int))
-        self.p_memorised = memorised(unseen, task.kept[Reference.name])
+        self.p_memorised = memorised(unseen, task.kept[Reference.name], False)
+        self.p_typical = ks_2samp(-distance, task.kept[Reference.name].margin).pvalue
         levels = residual_levels(unseen, task.kept[Reference.name], residual, distance)
         targets = y + away * (levels / np.where(distance > 0, distance, 1.0))[:, None]
         targets = np.where(((levels > residual) & ~held)[:, None], targets, outputs)
