@@ -9,6 +9,9 @@ from skunlearn.neural_network._dampening import SelectiveSynapticDampening
 from skunlearn.neural_network._data import Batches, HeldOut, ShuffledBatches
 from skunlearn.neural_network._fine_tune import FineTune
 from skunlearn.neural_network._gradient_ascent import GradientAscent
+from skunlearn.neural_network._information_regularized import (
+    InformationRegularizedNetClassifier,
+)
 from skunlearn.neural_network._just_in_time import JustInTime
 from skunlearn.neural_network._last_layer_exact import LastLayerExact
 from skunlearn.neural_network._marginal_information import MarginalInformation
@@ -29,6 +32,7 @@ __all__ = [
     "FineTune",
     "GradientAscent",
     "HeldOut",
+    "InformationRegularizedNetClassifier",
     "JustInTime",
     "LastLayerExact",
     "MarginalInformation",

@@ -243,14 +243,21 @@ def _nets():
     """Nets, where torch is installed."""
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("skorch") is None:
         return []
-    from skunlearn.neural_network import GradientAscent, NeuralNetClassifier, NeuralNetRegressor
+    from skunlearn.neural_network import (
+        GradientAscent,
+        InformationRegularizedNetClassifier,
+        NeuralNetClassifier,
+        NeuralNetRegressor,
+    )
 
     quick = {"hidden_layer_sizes": (16,), "batch_size": 16, "lr": 0.01}
     step = GradientAscent(n_epochs=1, stopping=None)
-    return [
-        (net(unlearner=step, **quick), _NET, _NET_THEIRS)
-        for net in (NeuralNetClassifier, NeuralNetRegressor)
+    nets = [
+        NeuralNetClassifier(unlearner=step, **quick),
+        NeuralNetRegressor(unlearner=step, **quick),
+        InformationRegularizedNetClassifier(gamma=0, unlearner=step, **quick),
     ]
+    return [(net, _NET, _NET_THEIRS) for net in nets]
 
 
 def _pipelines():
