@@ -48,7 +48,7 @@ def measure(subject, transformer, label, level, n_permutations):
     level : float
         Of the intervals.
     n_permutations : int
-        For the null of the probes.
+        For the nulls; ten times as many where no model is fitted.
     """
     X = subject.raw if transformer is None else subject.X
     audit = audit_leakage(
@@ -72,12 +72,12 @@ def measure(subject, transformer, label, level, n_permutations):
     ]  # fmt: skip
     units = [subject.folds[k:] + subject.folds[:k] for k in range(3)]
     rotations = Parallel(n_jobs=subject.n_jobs)(
-        delayed(_rotation)(subject, transformer, folds) for folds in units
+        delayed(_rotation)(subject, transformer, folds, n_permutations) for folds in units
     )
     records += _dependence(label, rotations)
     losses = None
     if subject.y is not None:
-        found, losses = _outcomes(subject, label, units, rotations)
+        found, losses = _outcomes(subject, label, units, rotations, 10 * n_permutations)
         records += found
     records += _cost(subject, label, units, rotations)
     return records, audit, losses
@@ -94,12 +94,12 @@ def _record(point, quantity, part, value, low=None, high=None, null=None, p=None
     }
 
 
-def _rotation(subject, transformer, folds):
+def _rotation(subject, transformer, folds, n_permutations):
     """Map from one fold; dependence and outcomes on the others."""
     X = subject.raw if transformer is None else subject.X
     fitted, scored = folds[1:]
     parts = mapped_parts(X, subject.values, subject.y, folds, transformer, subject.pass_sensitive)
-    options = {"n_permutations": 19, "random_state": subject.seed}
+    options = {"n_permutations": n_permutations, "random_state": subject.seed}
     dense = parts[1].toarray() if hasattr(parts[1], "toarray") else parts[1]
     found = {
         "information": mutual_information(dense, subject.values[scored], **options),
@@ -150,7 +150,7 @@ def _dependence(label, rotations):
     return records
 
 
-def _outcomes(subject, label, units, rotations):
+def _outcomes(subject, label, units, rotations, n_permutations):
     """Measure utility and fairness of a model a rotation, on rows that it has not seen."""
     y = np.asarray(subject.y)
     predicted, scores = np.empty(len(y), dtype=y.dtype), np.full(len(y), np.nan)
@@ -171,7 +171,7 @@ def _outcomes(subject, label, units, rotations):
     records = [
         _record(label, f"utility ({name})", "", middle, middle - 2 * error, middle + 2 * error)
     ]
-    options = {"n_permutations": 99, "random_state": subject.seed}
+    options = {"n_permutations": n_permutations, "random_state": subject.seed}
     shown = scores if scored else None
     if shown is not None:
         gap = ks_distance(shown, subject.groups, **options)

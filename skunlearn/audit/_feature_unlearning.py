@@ -69,8 +69,9 @@ def audit_feature_unlearning(
     pass_sensitive : bool or "fit", default=False
         Whether `transformer` gets the keyword ``sensitive_features``.
     n_repeats, n_permutations : int, default=2, 9
-        Random splits, and permutations for the null of the probes at the first and the last point
-        (0 for none): each costs ``3 * n_repeats`` fits of every probe. No verdict rests on them.
+        Random splits, and permutations for the nulls at the first and the last point (0 for none;
+        ten times as many for gaps of predictions): each costs ``3 * n_repeats`` fits of every
+        probe. No verdict rests on them.
     level : float, default=0.95
         Confidence of all intervals and bounds together, over probes and points.
     random_state : int, RandomState instance or None, default=None
