@@ -54,10 +54,11 @@ class GatedKnowledgeTransfer(Unlearner):
     never seen data: far from the data what it says is anyone's guess, and the retained classes
     lose the more, the harder they are. Probabilities below the threshold still teach, by their
     size, where the class would be: the student of a flat net on the digits gets part of the class
-    right, which it was never shown (benchmarks/neural/whole_class_digits.py). The published code halves the learning rates by its scores
-    on test data; here they stay. Of the request only its classes and the shape of its rows are
-    read, and nothing but whole classes can be forgotten. There is no stopping rule: the fresh net
-    is worst at the start.
+    right, which it was never shown (benchmarks/neural/whole_class_digits.py).
+
+    The published code halves the learning rates by its scores on test data; here they stay. Of the
+    request only its classes and the shape of its rows are read, and nothing but whole classes can
+    be forgotten. There is no stopping rule: the fresh net is worst at the start.
 
     References
     ----------
