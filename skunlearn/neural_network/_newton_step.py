@@ -45,7 +45,8 @@ class NewtonStep(Unlearner):
     little happens. A small damping makes long steps where the curvature is small, and ruins the net
     as an unguarded Newton step does.
 
-    There is no stopping rule: the step is the dose. The gradient is that of all retained rows, so
+    Each iteration passes over the retained rows three times, forth and back: fifty of them cost as
+    much as training a small net again. There is no stopping rule: the step is the dose. The gradient is that of all retained rows, so
     that a net that was not trained to the end is trained on as well.
 
     References

@@ -56,7 +56,8 @@ class SCRUB(IterativeUnlearner):
     to forget was predicted right at 100 % afterwards. So the defaults are Adam and T = 1, where the
     divergence of a fitted row grows only by giving up its class.
 
-    On forget rows that are like the others it remains close to no-op: the retained rows hold it.
+    Where the net is not sure of its rows (a fifth of the labels wrong) a random forget set is held
+    by the retained rows, and little happens.
 
     The published rewinding trains to the end and picks the stored epoch whose forget error is
     nearest to that of rows of the same kind held out; here the level is kept at fit, and the path

@@ -12,8 +12,9 @@ class LabelFreeSSD(Dampening):
 
     Parameters
     ----------
-    alpha : float, default=2.0
-        How many times as important a weight must be to be shrunk.
+    alpha : float, default=None
+        How many times as important a weight must be to be shrunk. None: a quarter of n / m for m
+        of n rows, but at least 1.
     lambda_ : float, default=1.0
         How mildly it is shrunk.
 
@@ -48,6 +49,6 @@ class LabelFreeSSD(Dampening):
     requires_kept = ("output_importances",)
     piece = OutputImportances
 
-    def __init__(self, alpha=2.0, lambda_=1.0):
+    def __init__(self, alpha=None, lambda_=1.0):
         self.alpha = alpha
         self.lambda_ = lambda_
