@@ -46,8 +46,9 @@ class NewtonStep(Unlearner):
     as an unguarded Newton step does.
 
     Each iteration passes over the retained rows three times, forth and back: fifty of them cost as
-    much as training a small net again. There is no stopping rule: the step is the dose. The gradient is that of all retained rows, so
-    that a net that was not trained to the end is trained on as well.
+    much as training a small net again. There is no stopping rule: the step is the dose. The
+    gradient is that of all retained rows, so that a net that was not trained to the end is trained
+    on as well.
 
     References
     ----------
