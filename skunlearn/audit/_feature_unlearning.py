@@ -309,7 +309,7 @@ def _affordable(table, last):
     if len(cost) > 1:
         most = max(cost[1:], key=lambda r: r["value"])
         words += f"; rows of {most['part']} moved most ({most['value']:.3f} sd² a column)"
-    return AuditAnswer(question, after, (before,), None, None, words)
+    return AuditAnswer(question, after, (), None, None, words)
 
 
 def _flags(audits, surely, losses, tolerance, single, last):

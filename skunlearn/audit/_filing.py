@@ -16,9 +16,10 @@ class AuditAnswer:
     question : str
     number : float or None
         What was measured: a distance on the forget rows (the largest difference of any output,
-        where the model equals its refit), or seconds. None if it was not.
+        where the model equals its refit), or seconds; of a feature, a probe's score or a utility.
+        None if it was not.
     null : tuple of (float, float, float)
-        Median, smallest and largest of the same number for the refits.
+        Median, smallest and largest of the same number for the refits; empty where there are none.
     p_value : float or None
         None where the question is not answered by a test.
     verdict : bool or None

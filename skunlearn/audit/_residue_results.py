@@ -4,7 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from skunlearn.audit._filing import aligned, plain, wrapped
+from skunlearn.audit._filing import plain, wrapped
 
 SCHEMA = 1  # of to_json
 _FOUND = ("rows", "values", "text", "fingerprints", "claim")
@@ -147,10 +147,6 @@ class ResidueReport:
         header = ["kind", "where", "n", "what"]
         cells = [[r.kind, r.where, "" if r.n is None else str(r.n), r.words] for r in self.residues]
         return html_table([header, *cells], self.headline)
-
-    def table(self):
-        """Return the residues as lines of text, aligned."""
-        return aligned([["kind", "where"], *([r.kind, r.where] for r in self.residues)])
 
     def to_frame(self):
         """Return a pandas DataFrame, a place a row."""
