@@ -140,6 +140,15 @@ def test_groups_of_several_columns_and_a_class_of_their_own(toy):
     assert net.information_bias_ == pytest.approx(3 / (2 * 541), rel=0.02)
 
 
+def test_an_adopted_net_has_no_groups_yet(toy):
+    X, y, z = (part[:300] for part in toy)
+    net = InformationRegularizedNetClassifier.from_module(
+        torch.nn.Linear(3, 2), classes=["no", "yes"], X=X, y=y, X_valid=X[:5] + 1, y_valid=y[:5]
+    )
+    assert net.predict(X).shape == (300,) and not hasattr(net, "information_")
+    assert net.set_params(max_epochs=1).fit(X, y, sensitive_features=z).information_ >= 0
+
+
 def test_what_is_missing_or_out_of_range_is_named(toy):
     X, y, z = (part[:100] for part in toy)
     net = InformationRegularizedNetClassifier(max_epochs=1, **QUICK)

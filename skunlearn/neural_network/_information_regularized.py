@@ -204,7 +204,7 @@ default=None
         n_classes = self._shape_[1]
         if train is not None:
             X, y = train[0], train[1] % n_classes
-            if self._n_groups_ > 1:
+            if getattr(self, "_n_groups_", 1) > 1:  # an adopted net has none
                 self._note_information(X, y, train[1] // n_classes)
             train = X, y
         return super()._keep(train, valid, **options)
