@@ -53,8 +53,8 @@ class GatedKnowledgeTransfer(Unlearner):
     450 of them, by the authors' notebook). The result is a net learned anew, by a student that has
     never seen data: far from the data what it says is anyone's guess, and the retained classes
     lose the more, the harder they are. Probabilities below the threshold still teach, by their
-    size, where the class would be: the student of a flat net on the digits gets part of the class
-    right, which it was never shown (benchmarks/neural/whole_class_digits.py).
+    size, where the class would be, so the student can come to know a class that it was never shown:
+    look at the accuracy on the class.
 
     The published code halves the learning rates by its scores on test data; here they stay. Of the
     request only its classes and the shape of its rows are read, and nothing but whole classes can
