@@ -58,8 +58,50 @@ class CalibratedTeacher(Unlearner):
 
     See Also
     --------
-    Retrain : Exact, at the cost of a fit.
+    Retrain : Another net that never saw the rows, at the cost of a fit.
     GradientAscent : Zero-shot and blunt.
+    skunlearn.audit.audit_unlearning : Whether it worked.
+
+    Notes
+    -----
+    *Targets.* A row has a rank among learned rows: by how well the net fits it, and by how well a
+    ridge regression on random features fits it whose exact sums have forgotten it. At that rank
+    the unseen rows of its class say how well it would be fitted, and no row is to be fitted better
+    than it is. Where a part of a class goes, the logit of the class falls by the logarithm of what
+    remains, in the temperature of the net, and by half of what the ridge loses; where all of it
+    goes, the level is what the net says of the class on rows of others. The other classes share
+    the rest in the proportions of the net and, to a quarter, of the ridge. For regression the
+    level is an absolute residual, in the direction of what the ridge predicts.
+
+    *Direction.* The gradient is divided by a Gauss-Newton matrix of the outputs on training rows
+    (K-FAC, of `Linear` and `Conv2d` layers; other parameters stay), so that a step changes the
+    outputs elsewhere as little as it can.
+
+    *What is kept at fit* ("side_model", "curvature", "reference") took a sixth of the time of a
+    fit on 20,000 images of MNIST, a quarter to a third on 3,000, and about 12 MB.
+
+    *Measured* on MNIST, 784-128-64-10, three seeds, without retained rows, against true retrains
+    from new weights. 5 % of the rows at random, gap in forget accuracy before and after, in points:
+    +6.1 to +1.4 (3,000 rows), +3.2 to +.3 (20,000), +7.6 to +.6 (20,000, a tenth of the labels
+    wrong); Jensen-Shannon divergence a row, in nats, .032 to .023, .022 to .021, .063 to .058,
+    where two retrains are .009, .016, .045 apart; test accuracy lost .13 at most; .04 to .08 of
+    the time of a retrain on 20,000 rows, a fifth on 3,000. A whole class: 1 to 3 % of it are still
+    predicted right, other classes are as good as a retrain's.
+
+    *Limits.* What matches is how well rows are fitted, less so which rows are affected: of the
+    distance of rows to their retrain 11 (clean labels) to 41 % of what could go is gone. Where
+    three quarters of a class go, the gap of +14 (20,000 rows) became +6, and the mean error was 8
+    on 3,000 rows and 13 with wrong labels. With 30 held out rows of a class or fewer the level is
+    mostly that of all classes: 30 forget rows out of 3,000 were off by 5.6 points. Outputs are
+    forgotten, not features: a net relearns a forgotten class in a few steps. The constants were
+    chosen on MNIST.
+
+    References
+    ----------
+    .. [1] Martens, Grosse. "Optimizing Neural Networks with Kronecker-factored Approximate
+       Curvature". ICML 2015.
+    .. [2] Chundawat et al. "Can Bad Teaching Induce Forgetting?". AAAI 2023: a teacher for the
+       forget rows, there a net of random weights.
 
     Examples
     --------
@@ -153,11 +195,7 @@ class CalibratedTeacher(Unlearner):
         best, weights = loss, None
         for _ in range(self.max_steps):
             direction, slope = curvature.direction(net.module)
-            if (
-                not slope > 0
-                or loss <= self.tol * first
-                or size < _SMALL * self.step * teacher.scale
-            ):
+            if not slope > 0 or loss <= self.tol * first or size < least:
                 break
             _move(direction, -size / slope**0.5)
             before, loss = loss, _pull(task, teacher)
