@@ -114,11 +114,11 @@ def costs():
     report("audit_time", rows, **context, **versions("skunlearn", "numpy", "scikit-learn"))
 
 
-def power(n_runs=40):
+def power(n_runs=20):
     """Share of no-ops that are flagged, where a fifth of the labels is wrong and known by heart."""
     learners = {
         "tree": DecisionTreeClassifier(max_features=3),
-        "forest": RandomForestClassifier(10),
+        "forest": RandomForestClassifier(5),
         "net": MLPClassifier([50], solver="lbfgs", max_iter=200),
     }
     rows = []
