@@ -516,6 +516,17 @@ def test_the_head_does_not_depend_on_the_order_or_the_split_of_requests(digits, 
     assert equal_weights(at_once, in_parts)
 
 
+def test_rows_of_an_earlier_part_of_the_training_are_no_part_of_the_head(digits):
+    X, y = digits
+    net = NeuralNetClassifier(unlearner=LastLayerExact(), **QUICK).fit(X[:300], y[:300])
+    net.partial_fit(X[300:], y[300:])
+    before = net._pieces_["head"].model
+    net.unlearn(X[:20], y[:20])
+    after = net._pieces_["head"].model
+    assert after.n_samples_retained_ == before.n_samples_retained_ <= 300
+    assert np.array_equal(after.coef_, before.coef_)
+
+
 def test_only_the_last_layer_changes_and_the_guarantee_says_so(digits, headed):
     X, y = digits
     net = copy.deepcopy(headed).unlearn(X[:100], y[:100])
