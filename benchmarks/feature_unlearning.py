@@ -179,7 +179,8 @@ def merged(name, rows):
     with warnings.catch_warnings():
         peers = versions("skunlearn", "numpy", "scikit-learn", "fairlearn", "concept-erasure",
                          "equipy", "aif360")  # fmt: skip
-    report(name, list(new.values()), **peers)
+    places = {map_.name: i for i, map_ in enumerate(MAPS)}
+    report(name, sorted(new.values(), key=lambda row: places.get(row["map"], 0)), **peers)
 
 
 def file_name(data):
@@ -225,7 +226,7 @@ def main():
             show([data])
             continue
         if data == "predictions":
-            for table in ("adult", "law school", "crime"):
+            for table in ("crime", "law school", "adult"):
                 runs = {}
                 for seed in range(arguments.seeds):
                     for way, found in measure_predictions(table, seed):
