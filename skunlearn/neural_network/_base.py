@@ -20,7 +20,7 @@ from skunlearn.exceptions import UnlearningError
 from skunlearn.neural_network._calibrated_teacher import CalibratedTeacher
 from skunlearn.neural_network._calibration import Calibration
 from skunlearn.neural_network._data import HeldOut, arrays_of
-from skunlearn.neural_network._forgetting import Forgetting
+from skunlearn.neural_network._forgetting import Forgetting, shallow
 from skunlearn.neural_network._kept import PIECES, Fitted, codes_of, make_pieces, residues_of
 from skunlearn.neural_network._modules import MLP
 from skunlearn.neural_network._selection import side_margins
@@ -413,7 +413,7 @@ class UnlearnableNetMixin(UnlearnerMixin):
             Of this class; it predicts, and cannot forget.
         """
         check_is_fitted(self)
-        out = copy.copy(self)
+        out = shallow(self)
         for name in (*_STATE, "optimizer_"):
             vars(out).pop(name, None)
         out.module_ = copy.deepcopy(self.module_)

@@ -75,7 +75,7 @@ class Forgetting:
                 task.close()
         module = task.net.module.eval()
         _check_finite(module)
-        twin = copy.copy(net)
+        twin = shallow(net)
         vars(twin).update(module_=module)
         twin.initialize_optimizer()
         fresh = {} if task.fresh is None else {"history_": task.fresh.history_}
@@ -198,6 +198,13 @@ class Forgetting:
             net.notify("on_train_end", X=X, y=y)
 
         return net._train(fit, rows.X.cpu().numpy(), rows.y.cpu().numpy(), {})
+
+
+def shallow(net):
+    """Copy a net without its parts; `copy.copy` would pickle the module on the way."""
+    twin = object.__new__(type(net))
+    vars(twin).update(vars(net))
+    return twin
 
 
 def _check_finite(module):
