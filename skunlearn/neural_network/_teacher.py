@@ -17,7 +17,7 @@ from skunlearn.neural_network._side_model import SideModel
 
 _SHARPNESS = 16.0  # of the softmax of side scores, which lie about 0 and 1
 _SIDE = 0.25  # share of the side model in the proportions of the other classes
-_PART = 0.9  # share of a class that remains, below which even held out rows are affected
+_PART = 0.75  # share of a class that remains, below which even held out rows are affected
 
 
 class ClassTeacher:
