@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 import pytest
+from conftest import stable_id
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
@@ -61,7 +62,7 @@ def test_one_row_from_two_means_is_exact():
         (LogisticRegression(), load_digits),
         (Ridge(fit_intercept=False), load_diabetes),
     ],
-    ids=repr,
+    ids=stable_id,
 )
 def test_with_the_true_curvature_a_row_is_found_exactly(model, load):
     X, y = standardised(load)
