@@ -70,8 +70,9 @@ def membership_inference(
         Models fitted on the retained rows alone, which are attacked as well: the null. At least 1.
     shadows : {"auto", "refit", "unlearn"}, default="auto"
         How shadows come about. "unlearn": one fit on all rows, of which copies forget what a
-        shadow shall not know; only as good as that forgetting. "auto": that, where the model says that forgetting is exact and
-        keeps no rows (moments and counts: thousands of shadows in seconds), else refits.
+        shadow shall not know; only as good as that forgetting. "auto": that, where the model says
+        that forgetting is exact and keeps no rows (moments and counts: thousands of shadows in
+        seconds), else refits.
         "u-lira" always fits, and then forgets.
     learner : estimator, default=None
         What shadows are clones of; `model`, or the first of several, by default.
