@@ -49,7 +49,7 @@ class InformationRegularizedNetClassifier(NeuralNetClassifier):
     information_ : float
         Plug-in Î(Ŷ; Z), or Î(Ŷ; Z | Y), of the rows trained on, in nats, whatever the penalty.
     information_bias_ : float
-        What `information_` is expected to be where there is none: (K - 1)(|Z| - 1) / 2n nats for K
+        What `information_` is expected to be where there is none: ``(K - 1)(|Z| - 1) / 2n`` nats for K
         classes and n rows, at each target where `conditional_on_target`.
     classes_ : ndarray of shape (n_classes,)
         Labels.
@@ -67,7 +67,7 @@ class InformationRegularizedNetClassifier(NeuralNetClassifier):
     -----
     Predictions of .1 and .9 in one group and of .5 in the other have Î(Ŷ; Z) = 0 and reveal Z:
     choose ``penalty="energy"`` where scores matter, and measure on fresh rows in any case. A batch
-    of n rows shows (K - 1)(|Z| - 1) / 2n nats by chance, which the net will fit: take batches
+    of n rows shows ``(K - 1)(|Z| - 1) / 2n`` nats by chance, which the net will fit: take batches
     of some hundred rows (``batch_size=256``), larger ones for small groups. The objective is not
     convex, and what hidden layers know of Z is not touched.
 
