@@ -49,8 +49,8 @@ class InformationRegularizedNetClassifier(NeuralNetClassifier):
     information_ : float
         Plug-in Î(Ŷ; Z), or Î(Ŷ; Z | Y), of the rows trained on, in nats, whatever the penalty.
     information_bias_ : float
-        What `information_` is expected to be where there is none: ``(K - 1)(|Z| - 1) / 2n`` nats for K
-        classes and n rows, at each target where `conditional_on_target`.
+        What `information_` is expected to be where there is none: ``(K - 1)(|Z| - 1) / 2n``
+        nats for K classes and n rows, at each target where `conditional_on_target`.
     classes_ : ndarray of shape (n_classes,)
         Labels.
     module_ : torch.nn.Module
