@@ -20,11 +20,13 @@ torch = pytest.importorskip("torch")
 skorch = pytest.importorskip("skorch")
 
 from skunlearn.neural_network import (  # noqa: E402
+    Batches,
     FineTune,
     GradientAscent,
     HeldOut,
     NeuralNetClassifier,
     NeuralNetRegressor,
+    ShuffledBatches,
     Unlearner,
 )
 
@@ -214,6 +216,16 @@ def test_held_out_rows_are_of_every_class_and_not_trained_on():
     assert HeldOut(0.0, 0)(np.arange(9), y[:9]) == (pytest.approx(np.arange(9)), None)
     with pytest.raises(ValueError, match=r"Got fraction=1.5"):
         HeldOut(1.5)(np.arange(9), y[:9])
+
+
+def test_batches_hold_every_row_once_in_an_order_of_their_own_each_pass():
+    rows = np.arange(100, dtype=np.float32)[:, None]
+    data = skorch.dataset.Dataset(rows, rows[:, 0])
+    plain, shuffled = Batches(data, 32), ShuffledBatches(data, 32)
+    passes = [torch.cat([X for X, _ in loader])[:, 0] for loader in (plain, shuffled, shuffled)]
+    assert passes[0].tolist() == rows[:, 0].tolist()
+    assert not torch.equal(passes[1], passes[0]) and not torch.equal(passes[1], passes[2])
+    assert all(torch.equal(found.sort().values, passes[0]) for found in passes)
 
 
 def test_nets_of_other_seeds_hold_out_other_rows(digits):

@@ -8,6 +8,8 @@ Where the margins differ in law, so will the fit of a net that never saw the row
 import numpy as np
 from scipy.stats import ks_2samp, rankdata, theilslopes
 
+from skunlearn.neural_network._reference import margins
+
 _MOST_GONE = 0.8  # a class that loses a larger part has its own correction
 _LEVEL = 0.01  # of the test; below it a difference of the margins is taken for one
 _MOST = 500  # rows for a slope: it is a median over all pairs
@@ -31,8 +33,8 @@ def task_shift(task):
     some = np.ones(len(y), dtype=bool)
     if task.is_classifier:
         some = np.asarray(task.retained)[y] >= _MOST_GONE
-    margins = side_margins(task.kept["side_model"], task.forget.X, y, task.is_classifier)
-    shift[some] = selection_shift(margins[some], calibration.margins, calibration.phi)
+    found = side_margins(task.kept["side_model"], task.forget.X, y, task.is_classifier)
+    shift[some] = selection_shift(found[some], calibration.margins, calibration.phi)
     return shift
 
 
@@ -50,21 +52,15 @@ def side_margins(side, X, y, is_classifier):
     -------
     ndarray of shape (n,)
     """
-    scores = side.predict(X)
-    if not is_classifier:
-        return -np.sqrt(np.mean((scores - y) ** 2, axis=1))
-    rows = np.arange(len(y))
-    own = scores[rows, y]
-    scores[rows, y] = -np.inf
-    return own - scores.max(axis=1)
+    return margins(side.predict(X), y, is_classifier)
 
 
-def selection_shift(margins, unseen_margins, unseen_phi):
+def selection_shift(forget_margins, unseen_margins, unseen_phi):
     """Return what to add to the level of each forget row, in units of phi; 0 for a random sample.
 
     Parameters
     ----------
-    margins : ndarray of shape (m,)
+    forget_margins : ndarray of shape (m,)
         Of the forget rows.
     unseen_margins, unseen_phi : ndarray of shape (n,)
         Margins of the side model on unseen rows, and how well the net fits these.
@@ -75,12 +71,12 @@ def selection_shift(margins, unseen_margins, unseen_phi):
         How far the margin of a row is below that of the unseen row of the same rank, times the
         slope of phi on the margin.
     """
-    if min(len(margins), len(unseen_margins)) < 2:
-        return np.zeros(len(margins))
-    if ks_2samp(margins, unseen_margins).pvalue > _LEVEL:
-        return np.zeros(len(margins))
-    ranks = (rankdata(margins) - 0.5) / len(margins)
+    if min(len(forget_margins), len(unseen_margins)) < 2:
+        return np.zeros(len(forget_margins))
+    if ks_2samp(forget_margins, unseen_margins).pvalue > _LEVEL:
+        return np.zeros(len(forget_margins))
+    ranks = (rankdata(forget_margins) - 0.5) / len(forget_margins)
     alike = np.quantile(unseen_margins, ranks)
     some = np.linspace(0, len(unseen_phi) - 1, min(len(unseen_phi), _MOST)).astype(int)
     slope = theilslopes(unseen_phi[some], unseen_margins[some]).slope
-    return max(slope, 0.0) * (margins - alike)
+    return max(slope, 0.0) * (forget_margins - alike)
