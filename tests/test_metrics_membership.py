@@ -22,11 +22,11 @@ from skunlearn.ensemble import SISAClassifier
 from skunlearn.linear_model import LogisticRegression as UnlearnableLogistic
 from skunlearn.linear_model import Ridge, RidgeClassifier
 from skunlearn.metrics import membership_inference
-from skunlearn.metrics._attack_signals import SignalReader
 from skunlearn.metrics._likelihood_ratio import likelihood_ratios
 from skunlearn.metrics._membership import exposures, power
 from skunlearn.metrics._roc import auc, auc_with_interval, compare_with_refits, roc_curve, tpr_at
 from skunlearn.metrics._shadows import Pool, downdates, draw_dropped, draw_members, run_shadows
+from skunlearn.metrics._signals import SignalReader
 from skunlearn.naive_bayes import GaussianNB, MultinomialNB
 from skunlearn.neighbors import KNeighborsClassifier
 

@@ -10,12 +10,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._sklearn_compat import num_samples
 from skunlearn._statistics._rows import join
-from skunlearn.metrics._attack_signals import SignalReader
 from skunlearn.metrics._learners import flat_target
 from skunlearn.metrics._likelihood_ratio import likelihood_ratios
 from skunlearn.metrics._membership_result import MembershipInference
 from skunlearn.metrics._roc import auc, auc_with_interval, compare_with_refits, tpr_at
 from skunlearn.metrics._shadows import Pool, downdates, draw_members, run_shadows
+from skunlearn.metrics._signals import SignalReader
 
 _METHODS = ("lira", "u-lira", "loss", "entropy")
 _RATES = (0.01, 0.001)

@@ -5,9 +5,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._sklearn_compat import num_samples
 from skunlearn._statistics._rows import join
-from skunlearn.metrics._attack_signals import SignalReader
 from skunlearn.metrics._leakage import to_frame
 from skunlearn.metrics._plot._pyplot import new_axes
+from skunlearn.metrics._signals import SignalReader
 
 _NAMES = {
     "loss": "loss of a row",
