@@ -3,11 +3,18 @@
 import numbers
 
 import numpy as np
-from scipy import stats
 from sklearn.utils import check_random_state
 
 from skunlearn._sklearn_compat import num_samples
-from skunlearn.metrics._marginal_cells import count, information, permuted, resampled, shares_of
+from skunlearn.metrics._marginal_cells import (
+    count,
+    information,
+    log_ratios,
+    permuted,
+    ratio_bounds,
+    resampled,
+    shares_of,
+)
 from skunlearn.metrics._marginal_results import (
     MarginalEpsilon,
     MarginalInformationResult,
@@ -273,11 +280,11 @@ def marginal_epsilon(
     counts, share = counts["forget"], _share(share, counts["forget"])
 
     def value(counts):
-        return np.abs(_log_ratios(counts, share, given_y)).max(axis=(-2, -1))
+        return np.abs(log_ratios(counts, share, given_y)).max(axis=(-2, -1))
 
     epsilon = float(value(counts))
     null = value(permuted(counts, n_permutations, rng)) if n_permutations else np.empty(0)
-    lower, upper = _ratio_bounds(counts, share, given_y, level)
+    lower, upper = ratio_bounds(counts, share, given_y, level)
     return MarginalEpsilon(
         epsilon=epsilon,
         lower=lower,
@@ -371,38 +378,3 @@ def _null(estimate, null, level):
         "null_high": float(np.quantile(null, level)) if drawn else np.nan,
         "p_value": p_value(estimate, null),
     }
-
-
-def _log_ratios(counts, share, given_y):
-    """Log ratio of the laws given Z = 0 and Z = 1 by cell, counts raised by half a row."""
-    some = counts.sum(axis=-3, keepdims=True) > 0
-    raised = counts + 0.5 * some
-    totals = raised.sum(axis=-1, keepdims=True)
-    whole = totals.sum(axis=-2, keepdims=True)
-    share = _shares_within(totals / whole, share) if given_y else share
-    retain, forget = np.moveaxis(raised / (totals if given_y else whole), -3, 0)
-    ratio = np.divide(forget, retain, out=np.ones_like(forget), where=retain > 0)
-    return np.log(share * ratio + 1 - share)
-
-
-def _shares_within(strata, share):
-    """Share of forget rows within each stratum, from the laws of the strata by kind."""
-    retain, forget = np.moveaxis(strata, -3, 0)
-    return share * forget / (share * forget + (1 - share) * retain)
-
-
-def _ratio_bounds(counts, share, given_y, level):
-    """Bounds of the largest log ratio over all cells, together at one level."""
-    totals = counts.sum(axis=-1, keepdims=True)
-    whole = totals.sum(axis=-2, keepdims=True)
-    share = _shares_within(totals / whole, share) if given_y else share
-    n = np.broadcast_to(totals if given_y else whole, counts.shape)
-    some = counts.sum(axis=0) > 0
-    tail = (1 - level) / (4 * some.sum())
-    with np.errstate(divide="ignore", invalid="ignore"):
-        low = np.where(counts == 0, 0.0, stats.beta.ppf(tail, counts, n - counts + 1))
-        high = np.where(counts == n, 1.0, stats.beta.ppf(1 - tail, counts + 1, n - counts))
-        smallest = np.log(share * low[1] / high[0] + 1 - share)
-        largest = np.log(share * high[1] / low[0] + 1 - share)
-    surely = np.maximum(smallest, -largest)[some].max()
-    return float(max(0.0, surely)), float(np.maximum(largest, -smallest)[some].max())

@@ -1,8 +1,8 @@
-"""Counts of an outcome on retained and forget rows, and the information between two mixtures."""
+"""Counts of an outcome on retained and forget rows, and how far two mixtures of them differ."""
 
 import numpy as np
 from scipy.special import kl_div
-from scipy.stats import rankdata
+from scipy.stats import beta, rankdata
 from sklearn.model_selection import StratifiedKFold
 
 from skunlearn.metrics._information import as_columns, is_discrete, joint_labels
@@ -128,6 +128,41 @@ def _information(retain, forget, prior, share):
     # x log(x / m) - x + m is never negative: no cancellation, however small the share
     found = prior * kl_div(retain, middle) + (1 - prior) * kl_div(mixed, middle)
     return np.where(middle > 0, found, 0.0).sum(axis=(-2, -1))
+
+
+def log_ratios(counts, share, given_y):
+    """Log ratio of the laws given Z = 0 and Z = 1 by cell, counts raised by half a row."""
+    some = counts.sum(axis=-3, keepdims=True) > 0
+    raised = counts + 0.5 * some
+    totals = raised.sum(axis=-1, keepdims=True)
+    whole = totals.sum(axis=-2, keepdims=True)
+    share = _shares_within(totals / whole, share) if given_y else share
+    retain, forget = np.moveaxis(raised / (totals if given_y else whole), -3, 0)
+    ratio = np.divide(forget, retain, out=np.ones_like(forget), where=retain > 0)
+    return np.log(share * ratio + 1 - share)
+
+
+def _shares_within(strata, share):
+    """Share of forget rows within each stratum, from the laws of the strata by kind."""
+    retain, forget = np.moveaxis(strata, -3, 0)
+    return share * forget / (share * forget + (1 - share) * retain)
+
+
+def ratio_bounds(counts, share, given_y, level):
+    """Bounds of the largest log ratio over all cells, together at one level."""
+    totals = counts.sum(axis=-1, keepdims=True)
+    whole = totals.sum(axis=-2, keepdims=True)
+    share = _shares_within(totals / whole, share) if given_y else share
+    n = np.broadcast_to(totals if given_y else whole, counts.shape)
+    some = counts.sum(axis=0) > 0
+    tail = (1 - level) / (4 * some.sum())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        low = np.where(counts == 0, 0.0, beta.ppf(tail, counts, n - counts + 1))
+        high = np.where(counts == n, 1.0, beta.ppf(1 - tail, counts + 1, n - counts))
+        smallest = np.log(share * low[1] / high[0] + 1 - share)
+        largest = np.log(share * high[1] / low[0] + 1 - share)
+    surely = np.maximum(smallest, -largest)[some].max()
+    return float(max(0.0, surely)), float(np.maximum(largest, -smallest)[some].max())
 
 
 def permuted(counts, n_draws, rng):
