@@ -16,6 +16,7 @@ from skunlearn.feature_unlearning._groups import (
     UNKNOWN,
     codes_among,
     read_groups,
+    refuse_missing,
     sensitive_values,
     value_columns,
 )
@@ -232,6 +233,9 @@ class SensitiveRoutingMixin:
 class SensitiveTransformerMixin(SensitiveRoutingMixin, OneToOneFeatureMixin):
     """Transformers with `sensitive_columns` and `keep_sensitive`, whose fit sets `_columns`."""
 
+    #: What is made of rows of unknown groups.
+    _instead = "these rows take the mean of the groups' maps under P(z|x)"
+
     def _read(self, request, reset):
         """Read rows to learn or to forget: numeric block, codes, groups, words, roles."""
         X = as_table(self, request.X, reset, allow_empty=not reset)
@@ -250,13 +254,7 @@ class SensitiveTransformerMixin(SensitiveRoutingMixin, OneToOneFeatureMixin):
         numeric = numeric_block(self, X, columns.numeric, allow_empty=not reset)
         values = sensitive_values(X, request.sensitive_features, columns)
         codes, groups, words = read_groups(values, len(numeric))
-        n_missing = np.count_nonzero(codes == UNKNOWN)
-        if n_missing:
-            raise ValueError(
-                f"The sensitive features of {n_missing} rows are missing (NaN or None). Leave "
-                "these rows out, or give the missing value a label of its own, such as "
-                '"unknown": then it is a group like the others.'
-            )
+        refuse_missing(codes)
         return numeric, codes, groups, words
 
     def _look_for_atoms(self, numeric, columns):
@@ -302,14 +300,23 @@ class SensitiveTransformerMixin(SensitiveRoutingMixin, OneToOneFeatureMixin):
         else:
             X = as_table(self, X, reset=False)
             numeric = numeric_block(self, X, columns.numeric)
-            if columns.external and sensitive_features is None:
-                codes = np.full(len(numeric), UNKNOWN)
-            else:
-                self._check_source(sensitive_features)
-                values = sensitive_values(X, sensitive_features, columns)
-                codes, groups, _ = read_groups(values, len(numeric))
-                codes = codes_among(self.groups_, codes, groups)
-        missing = np.count_nonzero(codes == UNKNOWN)
+            codes, _ = self._codes_of(X, len(numeric), sensitive_features)
+        self._refuse_or_warn(np.count_nonzero(codes == UNKNOWN))
+        return X, numeric, codes
+
+    def _codes_of(self, X, n_rows, sensitive_features):
+        """Codes among `groups_` of rows to transform, -1 where they are not told, and words."""
+        columns = self._columns
+        if columns.external and sensitive_features is None:
+            words = np.zeros((n_rows, columns.external), dtype=np.uint64)
+            return np.full(n_rows, UNKNOWN), words
+        self._check_source(sensitive_features)
+        values = sensitive_values(X, sensitive_features, columns)
+        codes, groups, words = read_groups(values, n_rows)
+        return codes_among(self.groups_, codes, groups), words
+
+    def _refuse_or_warn(self, missing):
+        """Refuse rows to transform of unknown groups, or say what is made of them."""
         if missing and self.on_missing == "error":
             raise ValueError(
                 f"The sensitive features of {missing} rows are missing, and each group has a map "
@@ -319,13 +326,12 @@ class SensitiveTransformerMixin(SensitiveRoutingMixin, OneToOneFeatureMixin):
             )
         if missing:
             warnings.warn(
-                f"The sensitive features of {missing} rows are missing: these rows take the mean "
-                "of the groups' maps under P(z|x). That is weak: much of what tells the groups "
-                "apart stays. Measure it with skunlearn.metrics.leakage_score.",
+                f"The sensitive features of {missing} rows are missing: {self._instead}. That is "
+                "weak: much of what tells the groups apart stays. Measure it with "
+                "skunlearn.metrics.leakage_score.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
-        return X, numeric, codes
 
     def _assemble(self, X, numeric):
         """Make the table that goes out: an array, or a copy of X if it keeps other things."""

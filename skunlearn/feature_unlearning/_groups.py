@@ -108,6 +108,17 @@ def read_groups(values, n_rows):
     return codes, [groups[code] for code in used.tolist()], words
 
 
+def refuse_missing(codes):
+    """Refuse rows to learn of which no group is known."""
+    n_missing = np.count_nonzero(codes == UNKNOWN)
+    if n_missing:
+        raise ValueError(
+            f"The sensitive features of {n_missing} rows are missing (NaN or None). Leave these "
+            'rows out, or give the missing value a label of its own, such as "unknown": then it '
+            "is a group like the others."
+        )
+
+
 def in_order(groups):
     """Sort groups by value where they compare, else by type and text."""
     try:

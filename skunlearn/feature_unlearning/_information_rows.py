@@ -19,7 +19,7 @@ from skunlearn.feature_unlearning._base import (
     choose_columns,
     inside,
 )
-from skunlearn.feature_unlearning._groups import UNKNOWN, read_groups, sensitive_values
+from skunlearn.feature_unlearning._groups import read_groups, refuse_missing, sensitive_values
 from skunlearn.feature_unlearning._tables import as_table, holds_numbers, is_frame, numeric_block
 
 _REFUSAL = (
@@ -118,12 +118,7 @@ class LabelledGroupsMixin(SensitiveRoutingMixin, KeptRowsMixin):
         return validate_data(self, X, reset=reset, accept_sparse="csr", **options)
 
     def _check_sensitive(self, values, codes):
-        n_missing = np.count_nonzero(codes == UNKNOWN)
-        if n_missing:
-            raise ValueError(
-                f"The sensitive features of {n_missing} rows are missing (NaN or None). Leave "
-                'these rows out, or give the missing value a label of its own, such as "unknown".'
-            )
+        refuse_missing(codes)
         for column in values:
             if column.dtype.kind == "f" and type_of_target(column) == "continuous":
                 raise ValueError(

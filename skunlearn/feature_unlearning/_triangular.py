@@ -1,7 +1,6 @@
 """The triangular barycenter: mixed tables in which groups cannot be told apart."""
 
 import inspect
-import warnings
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -177,6 +176,7 @@ class TriangularBarycenter(
     _private_attributes = (
         "_columns", "_kinds", "_plan", "_units", "_draw_key", "_posterior", "_costs"
     )  # fmt: skip
+    _instead = "a group is drawn for these rows from P(z|x)"
     _parameter_constraints: ClassVar[dict] = {
         "sensitive_columns": "no_validation",
         "strength": [Interval(Real, 0, 1, closed="both")],
@@ -386,15 +386,6 @@ class TriangularBarycenter(
         if isinstance(self.random_state, Integral):
             return derive_key(self.random_state, "triangular")
         return derive_key(check_random_state(self.random_state).randint(2**31 - 1), "triangular")
-
-    def _warn_unknown(self, n_missing):
-        warnings.warn(
-            f"The sensitive features of {n_missing} rows are missing: a group is drawn for these "
-            "rows from P(z|x). That is weak: much of what tells the groups apart stays. Measure it "
-            "with skunlearn.metrics.leakage_score.",
-            UserWarning,
-            stacklevel=4,
-        )
 
 
 def _fits(model):

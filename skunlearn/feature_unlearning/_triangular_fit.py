@@ -15,6 +15,7 @@ from skunlearn.feature_unlearning._groups import (
     codes_among,
     in_order,
     read_groups,
+    refuse_missing,
     sensitive_values,
 )
 from skunlearn.feature_unlearning._laws import pool_small
@@ -59,13 +60,7 @@ class TriangularFitMixin:
             columns, kinds = self._columns, self._kinds
         values = sensitive_values(X, request.sensitive_features, columns)
         codes, groups, words = read_groups(values, len(X))
-        missing = np.count_nonzero(codes == UNKNOWN)
-        if missing:
-            raise ValueError(
-                f"The sensitive features of {missing} rows are missing (NaN or None). Leave "
-                "these rows out, or give the missing value a label of its own, such as "
-                '"unknown": then it is a group like the others.'
-            )
+        refuse_missing(codes)
         weights = check_weights(request.sample_weight, X)
         weights = np.ones(len(X)) if weights is None else weights
         if self._counting and (weights != np.rint(weights)).any():
@@ -86,28 +81,11 @@ class TriangularFitMixin:
 
     def _locate_rows(self, X, sensitive_features):
         """Check rows to transform: table, columns, codes among `groups_`, words."""
-        columns = self._columns
         if self.on_missing == "posterior" and self._without_sensitive(X):
             X = self._with_unknown(X)
         X = as_table(self, X, reset=False)
-        if columns.external and sensitive_features is None:
-            codes = np.full(len(X), UNKNOWN)
-            words = np.zeros((len(X), columns.external), dtype=np.uint64)
-        else:
-            self._check_source(sensitive_features)
-            values = sensitive_values(X, sensitive_features, columns)
-            codes, groups, words = read_groups(values, len(X))
-            codes = codes_among(self.groups_, codes, groups)
-        missing = np.count_nonzero(codes == UNKNOWN)
-        if missing and self.on_missing == "error":
-            raise ValueError(
-                f"The sensitive features of {missing} rows are missing, and each group has a map "
-                "of its own: pass them to transform (sensitive_features=..., or within X; in a "
-                "pipeline by metadata routing, set_config(enable_metadata_routing=True)), "
-                'or choose on_missing="posterior", which is weak.'
-            )
-        if missing:
-            self._warn_unknown(missing)
+        codes, words = self._codes_of(X, len(X), sensitive_features)
+        self._refuse_or_warn(np.count_nonzero(codes == UNKNOWN))
         return X, read_columns(X, self._kinds), codes, words
 
     def _with_unknown(self, X):
