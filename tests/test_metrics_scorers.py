@@ -268,24 +268,11 @@ def test_predictions_repaired_in_a_search(routing):
         (OutputUnlearner(**given, sensitive_columns=["sex"]), frame, gap),
         (routed_model, X, make_tradeoff_scorer(gap, weight=0)),
     ):
-        if data is frame:
-            model.set_params(estimator=make_pipeline(_Numbers(), LogisticRegression()))
         search = GridSearchCV(
             model, {"strength": [0.0, 1.0]}, scoring=scorer, cv=2, error_score="raise"
         ).fit(data, y, sensitive_features=z)
         found = search.cv_results_["mean_test_score"]
         assert found[0] < -0.3 < -0.2 < found[1]
-
-
-class _Numbers(TransformerMixin, BaseEstimator):
-    """Give the columns of numbers of a frame."""
-
-    def fit(self, X, y=None):
-        self.n_features_in_ = X.shape[1]
-        return self
-
-    def transform(self, X):
-        return X.select_dtypes("number")
 
 
 # -- the choice of a strength ---------------------------------------------------------------------

@@ -352,11 +352,9 @@ def test_scikit_learn_contract(estimator, check):
 def test_sensitive_columns_in_the_table():
     X, y, z = regression(600)
     frame = pd.DataFrame(X, columns=list("uvwx")).assign(group=z)
-    inner = make_pipeline(
-        sklearn.compose.make_column_transformer((StandardScaler(), list("uvwx"))), Ridge()
-    )
+    inner = make_pipeline(StandardScaler(), Ridge())
     model = OutputUnlearner(inner, sensitive_columns=["group"], random_state=0).fit(frame, y)
-    by_keyword = OutputUnlearner(make_pipeline(StandardScaler(), Ridge()), random_state=0)
+    by_keyword = OutputUnlearner(inner, random_state=0)
     by_keyword.fit(X, y, sensitive_features=z)
     np.testing.assert_allclose(model.predict(frame), by_keyword.predict(X, sensitive_features=z))
     assert model.groups_ == by_keyword.groups_ == [("a",), ("b",), ("c",)]
@@ -368,6 +366,82 @@ def test_sensitive_columns_in_the_table():
     text = pd.DataFrame({"s": z, "t": np.where(X[:, 0] > 0, "p", "q")})
     two = OutputUnlearner(LinearRegression(), min_group_size=1).fit(X, y, sensitive_features=text)
     assert len(two.groups_) == 6
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LogisticRegression(),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        HistGradientBoostingClassifier(max_iter=5, random_state=0),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+@pytest.mark.parametrize("kind", ["strings", "categories", "objects", "list"])
+def test_the_estimator_is_not_given_the_labels(estimator, kind):
+    X, y, z = classification(600)
+    table = pd.DataFrame(X, columns=list("uvwx"))
+    table.insert(1, "sex", z)
+    sensitive = "sex"
+    if kind == "categories":
+        table["sex"] = table["sex"].astype("category")
+    elif kind != "strings":
+        table, sensitive = np.array(table, dtype=object), 1
+        table = table if kind == "objects" else table.tolist()
+    model = OutputUnlearner(estimator, sensitive_columns=[sensitive], random_state=0, cv=2)
+    model.fit(table, y)
+    assert model.estimator_.n_features_in_ == 4 and model.n_features_in_ == 5
+    by_keyword = OutputUnlearner(estimator, random_state=0, cv=2).fit(X, y, sensitive_features=z)
+    raw = by_keyword.estimator_.predict_proba(X)[:, 1]
+    columns = table[list("uvwx")] if kind in ("strings", "categories") else X
+    np.testing.assert_allclose(model.estimator_.predict_proba(columns)[:, 1], raw, atol=1e-12)
+    assert distance(model.predict_proba(table)[:, 1], z) < 0.5 * distance(raw, z)
+
+
+def test_the_estimator_is_given_the_sensitive_columns_on_request():
+    X, y, z = regression(600)
+    rows = np.column_stack([X, z == "b"])
+    y = y + 5 * (z == "b")
+    blind, aware = (
+        OutputUnlearner(Ridge(), sensitive_columns=[4], keep_sensitive=keep).fit(rows, y)
+        for keep in (False, True)
+    )
+    assert aware.estimator_.n_features_in_ == 5 and blind.estimator_.n_features_in_ == 4
+    assert aware.estimator_.score(rows, y) > blind.estimator_.score(X, y) + 0.05
+    assert distance(aware.predict(rows), z == "b") < 0.1
+    aware.set_params(keep_sensitive=False)  # the roles are those of the fit
+    assert aware.unlearn(rows[:50], y[:50]).estimator_.n_features_in_ == 5
+    for fitted, keep in ((blind, True), (aware, False)):
+        model = OutputUnlearner(
+            fitted.estimator_, sensitive_columns=[4], prefit=True, keep_sensitive=keep
+        )
+        with pytest.raises(ValueError, match=f"set keep_sensitive={not keep}"):
+            model.fit(rows, y)
+        assert model.set_params(keep_sensitive=not keep).fit(rows, y).groups_ == [(0,), (1,)]
+    with pytest.raises(ValueError, match=r"leaves none of them to Ridge: set keep_sensitive=True"):
+        OutputUnlearner(Ridge(), sensitive_columns=[0]).fit(rows[:, 4:], y)
+
+
+def test_a_column_that_the_estimator_cannot_read_is_named():
+    X, y, z = classification(300)
+    frame = pd.DataFrame(X, columns=list("uvwx")).assign(sex=z, job=np.where(z == "a", "p", "q"))
+    given = {"sensitive_columns": ["sex"], "random_state": 0}
+    model = OutputUnlearner(LogisticRegression(), **given)
+    for table, sensitive, column in ((frame, "sex", "'job'"), (np.array(frame, object), 4, "5")):
+        model.set_params(sensitive_columns=[sensitive])
+        with pytest.raises(ValueError, match=f"LogisticRegression cannot read column {column} of"):
+            model.fit(table, y)
+    model.set_params(keep_sensitive=True, sensitive_columns=["sex"])
+    with pytest.raises(ValueError, match=r"cannot read column 'sex', 'job'.*OneHotEncoder\(\)"):
+        model.fit(frame, y)
+    encoded = sklearn.compose.make_column_transformer(
+        (sklearn.preprocessing.OneHotEncoder(), ["sex", "job"]), remainder="passthrough"
+    )
+    model.set_params(estimator=make_pipeline(encoded, LogisticRegression())).fit(frame, y)
+    assert distance(model.predict_proba(frame)[:, 1], z) < 0.2
+    model.set_params(estimator=LogisticRegression(C=-1.0))
+    with pytest.raises(ValueError, match=r"^The 'C' parameter"):  # its own errors are left alone
+        model.fit(frame, y)
 
 
 def test_routing_carries_the_sensitive_values():

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_REPEATS = 20  # rows a value, on average, from which on scores count as atoms
+
 
 @dataclass(frozen=True, eq=False)
 class ScoreBarycenter:
@@ -142,6 +144,24 @@ class ScoreBarycenter:
         out[lower] = x[lower] + (bottom[0] - values[0])
         out[upper] = x[upper] + (top[-1] - values[-1])
         return out
+
+
+def have_atoms_apart(scores, others):
+    """Whether scores take few values, elsewhere than those of models fitted on other rows.
+
+    So it is with the leaves of a shallow tree: maps fitted to atoms at other places would send
+    each as a whole to a place that tells its group.
+
+    Parameters
+    ----------
+    scores, others : ndarray of shape (n, n_scores)
+
+    Returns
+    -------
+    bool
+    """
+    n_values = max(len(np.unique(column)) for column in scores.T)
+    return n_values * _REPEATS <= len(scores) and not np.isin(others, scores).mean() > 0.5
 
 
 def _knots(scores, weights):

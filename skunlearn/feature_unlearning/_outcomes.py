@@ -40,7 +40,7 @@ from skunlearn.feature_unlearning._groups import (
     sensitive_values,
     value_columns,
 )
-from skunlearn.feature_unlearning._tables import as_table, shown
+from skunlearn.feature_unlearning._tables import as_table, columns_of_labels, shown
 
 _DETAIL = (
     "Equal to a fit on the rows that remain, because it is one: the training rows are kept, and a "
@@ -231,16 +231,23 @@ class OutcomeMixin(SensitiveRoutingMixin, MetaEstimatorMixin, UnlearnerMixin):
 
     # -- the inner estimator -------------------------------------------------------------------
 
-    def _fitted(self, X, y, weights):
-        """Fit a clone of the inner estimator on rows."""
-        if weights is None:
-            return clone(self.estimator).fit(X, y)
-        if not has_fit_parameter(self.estimator, "sample_weight"):
+    def _fitted(self, X, y, weights, places=None):
+        """Fit a clone of the inner estimator on rows, of columns at some places of the given X."""
+        name = type(self.estimator).__name__
+        options = {} if weights is None else {"sample_weight": weights}
+        if options and not has_fit_parameter(self.estimator, "sample_weight"):
+            raise ValueError(f"Got sample_weight, which {name} does not take: leave it out.")
+        try:
+            return clone(self.estimator).fit(X, y, **options)
+        except ValueError as error:
+            labels = "to float" in str(error) and columns_of_labels(X, places)
+            if not labels:
+                raise
             raise ValueError(
-                f"Got sample_weight, which {type(self.estimator).__name__} does not take: leave "
-                "it out."
-            )
-        return clone(self.estimator).fit(X, y, sample_weight=weights)
+                f"{name} cannot read column {shown(labels)} of X ({error}). Encode labels inside "
+                "the estimator, as with make_pipeline(make_column_transformer((OneHotEncoder(), "
+                'columns), remainder="passthrough"), estimator), or leave these columns out.'
+            ) from error
 
     # -- forgetting ----------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Predictions made equal in law over the groups, behind any estimator."""
 
+import dataclasses
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -11,13 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._sklearn_compat import Interval, StrOptions, fit_context, num_samples
 from skunlearn._statistics._rows import take
-from skunlearn._transport._scores import ScaleBarycenter, ScoreBarycenter
+from skunlearn._transport._scores import ScaleBarycenter, ScoreBarycenter, have_atoms_apart
 from skunlearn.base import Request
 from skunlearn.feature_unlearning._outcomes import OutcomeMixin, row_numbers
+from skunlearn.feature_unlearning._tables import take as take_columns
 
 _MAPS = {"quantile": ScoreBarycenter, "gaussian": ScaleBarycenter}
 _ROUNDS = 5  # of maps and division by the sum, for more than two classes
-_REPEATS = 20  # rows a value, on average, from which on scores count as atoms
 
 
 def _has_proba(estimator):
@@ -42,12 +43,14 @@ class OutputUnlearner(OutcomeMixin, BaseEstimator):
     Parameters
     ----------
     estimator : estimator
-        Regressor of one target, or classifier. Sensitive columns of X are passed on to it: drop
-        them in a pipeline if it should not see them.
+        Regressor of one target, or classifier.
     sensitive_columns : str, int, list of these, boolean mask or callable, default=None
         The sensitive columns of X, labels of any type. Several: groups are the observed
         combinations. None: the values come by keyword, ``sensitive_features=``. An empty list
         changes nothing.
+    keep_sensitive : bool, default=False
+        Whether the estimator is given the sensitive columns of X beside the others. It may use
+        them to predict better, if it can read them.
     transport : {"quantile", "gaussian"}, default="quantile"
         The maps: by ranks (equal laws), or affine (equal mean and standard deviation; for groups
         too small for ranks).
@@ -142,6 +145,7 @@ class OutputUnlearner(OutcomeMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict] = {
         "estimator": "no_validation",
         "sensitive_columns": "no_validation",
+        "keep_sensitive": ["boolean"],
         "transport": [StrOptions(set(_MAPS))],
         "strength": [Interval(Real, 0, 1, closed="both")],
         "prefit": ["boolean"],
@@ -156,6 +160,7 @@ class OutputUnlearner(OutcomeMixin, BaseEstimator):
         estimator,
         *,
         sensitive_columns=None,
+        keep_sensitive=False,
         transport="quantile",
         strength=1.0,
         prefit=False,
@@ -166,6 +171,7 @@ class OutputUnlearner(OutcomeMixin, BaseEstimator):
     ):
         self.estimator = estimator
         self.sensitive_columns = sensitive_columns
+        self.keep_sensitive = keep_sensitive
         self.transport = transport
         self.strength = strength
         self.prefit = prefit
@@ -181,7 +187,7 @@ class OutputUnlearner(OutcomeMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows as the estimator takes them.
+            Rows as the estimator takes them, and the sensitive columns.
         y : array-like of shape (n_samples,)
             Targets; with ``prefit=True`` they only identify the rows.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
@@ -196,8 +202,8 @@ class OutputUnlearner(OutcomeMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If it is not said what is sensitive, if sensitive values are missing, or if a group is
-            small.
+            If it is not said what is sensitive, if sensitive values are missing, if a group is
+            small, or if the estimator refuses the rows.
         """
         return self._fit(Request(X, y, sample_weight, sensitive_features))
 
@@ -267,8 +273,19 @@ class OutputUnlearner(OutcomeMixin, BaseEstimator):
 
     # -- learning ----------------------------------------------------------------------------
 
+    def _roles(self, X, sensitive_features):
+        columns = super()._roles(X, sensitive_features)
+        gone = () if self.keep_sensitive else columns.sensitive
+        out = tuple(j for j in range(columns.n_in) if j not in gone)
+        if not out:
+            raise ValueError(
+                "All columns of X are sensitive, and keep_sensitive=False leaves none of them to "
+                f"{type(self.estimator).__name__}: set keep_sensitive=True."
+            )
+        return dataclasses.replace(columns, out=out)
+
     def _learn(self, parts, codes, groups, seed, columns):
-        X, y, weights = parts["X"], parts["y"], parts["sample_weight"]
+        X, y, weights = take_columns(parts["X"], columns.out), parts["y"], parts["sample_weight"]
         if not is_classifier(self.estimator) and not is_regressor(self.estimator):
             raise ValueError(
                 f"Got estimator={self.estimator!r}, expected a classifier or a regressor."
@@ -277,13 +294,23 @@ class OutputUnlearner(OutcomeMixin, BaseEstimator):
             check_is_fitted(self.estimator)
             model = self.estimator
         else:
-            model = self._fitted(X, y, weights)
+            model = self._fitted(X, y, weights, columns.out)
+        self._check_width(model, columns)
         scores = _scores(model, X)
         if not self.prefit and self.cv is not None:
-            unseen = self._out_of_fold(parts, model)
-            scores = scores if _has_places_of_its_own(scores, unseen) else unseen
+            unseen = self._out_of_fold(X, y, weights, model, columns.out)
+            scores = scores if have_atoms_apart(scores, unseen) else unseen
         found = {"estimator_": model, "maps_": self._maps(scores, parts, codes, len(groups), seed)}
         return found | ({"classes_": model.classes_} if is_classifier(model) else {})
+
+    def _check_width(self, model, columns):
+        """Refuse an estimator that was fitted before, on other columns."""
+        n, given = getattr(model, "n_features_in_", None), len(columns.out)
+        if n != given and n in (columns.n_in, columns.n_in - len(columns.sensitive)):
+            raise ValueError(
+                f"Got an estimator fitted on {n} columns, and keep_sensitive={self.keep_sensitive} "
+                f"gives it {given}: set keep_sensitive={not self.keep_sensitive}."
+            )
 
     def _maps(self, scores, parts, codes, n_groups, seed):
         """Find rounds of maps, one a column of the scores."""
@@ -298,15 +325,14 @@ class OutputUnlearner(OutcomeMixin, BaseEstimator):
                 scores = _shares(np.column_stack(moved), scores)
         return rounds
 
-    def _out_of_fold(self, parts, model):
+    def _out_of_fold(self, X, y, weights, model, places):
         """Scores of each row by a clone that has not seen it."""
-        X, y, weights = parts["X"], parts["y"], parts["sample_weight"]
         out = None
         cv = check_cv(self.cv, y, classifier=is_classifier(model))
         seen = np.zeros(num_samples(X), dtype=int)
         for train, test in cv.split(X, y):
             part = None if weights is None else weights[train]
-            fold = self._fitted(take(X, train), take(y, train), part)
+            fold = self._fitted(take(X, train), take(y, train), part, places)
             if is_classifier(model) and not np.array_equal(fold.classes_, model.classes_):
                 raise ValueError(
                     f"A fold of cv={self.cv!r} has the classes {fold.classes_.tolist()}, the rows "
@@ -330,7 +356,8 @@ class OutputUnlearner(OutcomeMixin, BaseEstimator):
         X, codes = self._locate(X, sensitive_features)
         if not 0 <= self.strength <= 1:
             raise ValueError(f"Got strength={self.strength!r}, expected a float in [0, 1].")
-        scores, t = _scores(self.estimator_, X), self.strength
+        scores = _scores(self.estimator_, take_columns(X, self._columns.out))
+        t = self.strength
         if t == 0:
             return scores
         moved, ties, middle = scores, None, np.full(len(scores), 0.5)
@@ -354,16 +381,6 @@ def _shares(moved, scores):
         return moved
     total = moved.sum(axis=1, keepdims=True)
     return np.where(total > 0, moved / np.where(total > 0, total, 1.0), scores)
-
-
-def _has_places_of_its_own(scores, unseen):
-    """Whether scores take few values, elsewhere than those of models fitted on other rows.
-
-    So it is with the leaves of a shallow tree: maps fitted to atoms at other places would send
-    each as a whole to a place that tells its group.
-    """
-    n_values = max(len(np.unique(column)) for column in scores.T)
-    return n_values * _REPEATS <= len(scores) and not np.isin(unseen, scores).mean() > 0.5
 
 
 def _scores(model, X):

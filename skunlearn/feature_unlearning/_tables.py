@@ -3,6 +3,7 @@
 from numbers import Number
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
@@ -88,6 +89,25 @@ def holds_numbers(X, column):
     if values.dtype.kind != "O":
         return values.dtype.kind in "biuf"
     return all(isinstance(value, Number) for value in values.ravel().tolist())
+
+
+def columns_of_labels(X, places=None):
+    """Name the columns that hold something other than numbers; none of a sparse matrix.
+
+    Parameters
+    ----------
+    X : frame, ndarray or sparse matrix
+    places : sequence of int, default=None
+        Where the columns of an array stand in the one that the user knows.
+
+    Returns
+    -------
+    list of str
+    """
+    if sparse.issparse(X):
+        return []
+    names = X.columns if is_frame(X) else range(X.shape[1]) if places is None else places
+    return [repr(name) for j, name in enumerate(names) if not _converts(take(X, [j]))]
 
 
 def num_columns(X):
