@@ -39,6 +39,7 @@ from skunlearn.audit._rank_tests import (
 from skunlearn.audit._refits import Outputs
 from skunlearn.ensemble import SISAClassifier, SISARegressor
 from skunlearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
+from skunlearn.metrics import divergence_from_refit, entropy_comparison
 from skunlearn.naive_bayes import GaussianNB
 from skunlearn.neighbors import KNeighborsClassifier
 from skunlearn.pipeline import make_pipeline
@@ -130,11 +131,72 @@ def test_the_ways_to_fail_are_told_apart(cancer):
     assert "damaged utility" in found["damaged"].alarms
     assert found["harder"].faster.verdict and found["damaged"].faster.verdict is None
     frame = found.to_frame()
-    assert list(frame.index) == list(models) and not frame["passed"].any()
+    yardsticks = ["(original)", "(refits)", "(refits, least)", "(refits, most)"]
+    assert list(frame.index) == [*models, *yardsticks]
+    assert not frame.loc[list(models), "passed"].any()
+    assert frame.loc[yardsticks, "passed"].isna().all()
+    loss = frame.loc[yardsticks, "loss_forget"]
+    assert (
+        loss["(original)"] < loss["(refits, least)"] <= loss["(refits)"] <= loss["(refits, most)"]
+    )
     assert "damaged utility" in str(found) and "damaged utility" in found._repr_html_()
     # the shared refits are those that one audit makes
     alone = cancer.audit(original, models["harder"])
     assert alone.table == found["harder"].table
+
+
+def test_the_table_has_what_the_metrics_say(cancer):
+    model = plain_pipeline(PlainScaler(), PlainLogistic())
+    original, refit = clone(model).fit(*cancer.train), clone(model).fit(*cancer.retain)
+    half = clone(model).fit(*(part[15:] for part in cancer.train))
+    parts, rows = cancer.parts, cancer.forget[0]
+    frame = compare_unlearners({"half": half, "refit": refit}, original, *parts).to_frame()
+    for name, one in {"half": half, "refit": refit, "(original)": original}.items():
+        line, found = frame.loc[name], divergence_from_refit(one, refit, rows)
+        for quantity in ("js", "max_gap", "disagreement"):
+            assert line[quantity] == pytest.approx(found[quantity], abs=1e-12)
+        entropies = entropy_comparison(one, refit, rows)
+        assert line["entropy"] == pytest.approx(entropies.entropy.mean())
+        assert line["entropy_ks"] == pytest.approx(entropies.ks[0])
+        for part, data in (("forget", cancer.forget), ("retain", cancer.retain)):
+            assert line[f"score_{part}"] == one.score(*data)
+    assert frame.loc["half", "js"] > 1e-3 and frame.loc["refit", "js"] == 0
+    # of a regressor
+    X, y = load_diabetes(return_X_y=True)
+    original, refit = PlainRidge().fit(X[:300], y[:300]), PlainRidge().fit(X[9:300], y[9:300])
+    parts = X[:9], y[:9], X[9:300], y[9:300], X[300:], y[300:]
+    frame = compare_unlearners({"nothing": copy.deepcopy(original)}, original, *parts).to_frame()
+    gap = np.abs(original.predict(X[:9]) - refit.predict(X[:9])).max() / np.std(y[9:300])
+    assert frame.loc["nothing", "max_difference"] == pytest.approx(gap)
+    assert frame.loc["(refits)", "score_forget"] == pytest.approx(refit.score(X[:9], y[:9]))
+    assert "js" not in frame and "entropy" not in frame
+
+
+def test_attacks_are_columns_of_the_table():
+    X, y = load_breast_cancer(return_X_y=True)
+    parts = X[:60], y[:60], X[60:300], y[60:300], X[300:], y[300:]
+    trees = RandomForestClassifier(10, bootstrap=False, random_state=0)
+    original = clone(trees).fit(X[:300], y[:300])
+    again = [clone(trees).set_params(random_state=s).fit(X[60:300], y[60:300]) for s in range(3)]
+    models = {"nothing": copy.deepcopy(original), "refit in disguise": again.pop()}
+    attacks = {"membership": {"n_shadows": 16}, "relearn": {"step": lambda m: m, "refits": again}}
+    found = compare_unlearners(models, original, *parts, random_state=0, n_refits=3, **attacks)
+    frame = found.to_frame()
+    assert list(found.attacks) == list(models)
+    for name, result in found.attacks.items():
+        assert frame.loc[name, "attack_auc"] == result.auc
+        assert frame.loc[name, "attack_found"] == result.found == (name == "nothing")
+    assert frame.loc["(original)", "attack_auc"] == frame.loc["nothing", "attack_auc"] > 0.6
+    null = found.attacks["nothing"].null
+    assert frame.loc["(refits)", "attack_auc"] == np.median(null) < 0.6
+    assert frame.loc["(refits, most)", "attack_auc"] == null.max()
+    # who never learns the rows again
+    steps = frame["relearn_steps"]
+    assert steps["(original)"] == steps["nothing"] == 0 and np.isinf(steps["(refits)"])
+    with pytest.raises(ValueError, match=r"Got fit_params=.*shadows are fitted without"):
+        compare_unlearners(models, original, *parts, membership={}, fit_params={"sample_weight": 1})
+    with pytest.raises(ValueError, match=r"method named '\(original\)'"):
+        compare_unlearners({"(original)": again[0]}, original, *parts)
 
 
 def test_rows_that_were_unlearned_too_hard():
@@ -280,7 +342,12 @@ def test_the_corrected_rank_test_keeps_its_level_and_has_power():
 def test_the_statistics_treat_all_models_alike():
     rng = np.random.default_rng(0)
     pool = [
-        Outputs({b: rng.normal(size=(5, 2)) for b in BLOCKS}, {}, {"forget": rng.random(5)}, score)
+        Outputs(
+            {b: rng.normal(size=(5, 2)) for b in BLOCKS},
+            {},
+            {"forget": rng.random(5)},
+            {"test": score},
+        )
         for score in rng.random(6)
     ]
 
@@ -499,7 +566,7 @@ def test_the_report_in_all_its_forms(cancer, tmp_path):
     for words in ("1. Did it move? yes", "2. Did it reach the refit? yes", "3. Was it faster"):
         assert words in text
     frame = report.to_frame()
-    assert len(frame) == 12 and {"original", "unlearned", "refits"} <= set(frame.columns)
+    assert len(frame) == 19 and {"original", "unlearned", "refits"} <= set(frame.columns)
     page = report.to_html(tmp_path / "audit.html").read_text(encoding="utf-8")
     (picture,) = Tags(page).loaded  # nothing but the picture, and that is inside
     assert picture.startswith("data:image/png;base64,iVBOR") and "Passed" in page

@@ -3,6 +3,9 @@
 import dataclasses
 from collections.abc import Mapping
 
+import numpy as np
+
+from skunlearn.audit._attacks import YARDSTICKS
 from skunlearn.audit._filing import aligned
 
 
@@ -13,6 +16,10 @@ class UnlearnerComparison(Mapping):
     Attributes
     ----------
     audits : dict of str to UnlearningAudit
+    attacks : dict of str to MembershipInference
+        By method, where `compare_unlearners` was asked for the attack; else empty.
+    attack_columns : dict of str to dict
+        What the attacks add to the table.
 
     See Also
     --------
@@ -33,6 +40,8 @@ class UnlearnerComparison(Mapping):
     """
 
     audits: dict
+    attacks: dict = dataclasses.field(default_factory=dict)
+    attack_columns: dict = dataclasses.field(default_factory=dict)
 
     def __getitem__(self, name):
         return self.audits[name]
@@ -44,20 +53,31 @@ class UnlearnerComparison(Mapping):
         return len(self.audits)
 
     def records(self):
-        """Return a dictionary for each method."""
-        return [_record(name, audit) for name, audit in self.audits.items()]
+        """Return a dictionary for each method, then for the original and the refits.
+
+        Returns
+        -------
+        list of dict
+            All numbers of the audits by name, such as "loss_forget". Of the refits, in brackets,
+            there are the median, the least and the most: what no number can be judged without.
+        """
+        rows = [_record(name, audit) for name, audit in self.audits.items()]
+        audit = next(iter(self.audits.values()))
+        for name, column in YARDSTICKS.items():
+            rows.append({"method": name, **_numbers(audit, column)})
+        rows = [{**row, **self.attack_columns.get(row["method"], {})} for row in rows]
+        names = dict.fromkeys(key for row in rows for key in row)
+        return [{name: row.get(name) for name in names} for row in rows]
 
     def to_frame(self):
-        """Return a pandas DataFrame, a method a row."""
+        """Return a pandas DataFrame: a method a row, then the original and the refits."""
         from skunlearn.metrics._leakage import to_frame
 
         return to_frame(self.records()).set_index("method")
 
     def __str__(self):
-        """Table of the methods, a line each."""
-        rows = self.records()
-        cells = [list(rows[0])] + [[_short(value) for value in row.values()] for row in rows]
-        return "\n".join(aligned(cells))
+        """Table of the numbers, a line each, and a column for each method."""
+        return "\n".join(aligned(self._cells()))
 
     def __repr__(self):
         return f"<UnlearnerComparison of {', '.join(map(str, self))}>"
@@ -65,29 +85,49 @@ class UnlearnerComparison(Mapping):
     def _repr_html_(self):
         from skunlearn.audit._report_html import html_table
 
+        return html_table(self._cells())
+
+    def _cells(self):
+        """Table as text: methods side by side, for there are more numbers than methods."""
         rows = self.records()
-        return html_table([list(rows[0])] + [[_short(v) for v in row.values()] for row in rows])
+        return [[key, *(_short(row[key]) for row in rows)] for key in rows[0]]
+
+
+_NAMES = {  # of columns, where they are not those of the quantities
+    "distance to the original": "moved",
+    "distance to the refits": "distance",
+    "Jensen-Shannon": "js",
+    "largest gap": "max_gap",
+    "largest difference": "max_difference",
+    "other predictions": "disagreement",
+    "entropy distance": "entropy_ks",
+    "marginal information": "marginal",
+}
 
 
 def _record(name, audit):
-    table = {(row["quantity"], row["rows"]): row["unlearned"] for row in audit.table}
-    moved = table["distance to the original", "forget"]
     return {
         "method": name,
         "passed": audit.passed,
         "raised": ", ".join(flag.name for flag in audit.raised),
         "p_value": audit.reached.p_value,
-        "moved_forget": moved,
-        "distance_forget": table["distance to the refits", "forget"],
-        "distance_retain": table["distance to the refits", "retain"],
-        "distance_test": table["distance to the refits", "test"],
-        "loss_forget": table["loss", "forget"],
-        "loss_test": table["loss", "test"],
-        "membership_auc": table["membership AUC", "forget, test"],
-        "marginal": table.get(("marginal information", "forget, retain")),
-        "score": table["score", "test"],
+        **_numbers(audit, "unlearned"),
         "unlearn_seconds": audit.unlearn_seconds,
     }
+
+
+def _numbers(audit, column):
+    """One column of the table of an audit, by name."""
+    found = {}
+    for row in audit.table:
+        name = _NAMES.get(row["quantity"], row["quantity"].lower().replace(" ", "_"))
+        several = row["quantity"].startswith(("distance to", "loss", "score"))
+        found[f"{name}_{row['rows']}" if several else name] = row[column]
+    seconds = audit.refit_seconds
+    taken = {"refits": np.median, "refits_low": np.min, "refits_high": np.max}
+    if column in taken:
+        found["unlearn_seconds"] = float(taken[column](seconds))
+    return found
 
 
 def _short(value):

@@ -37,6 +37,7 @@ class Evidence:
     reference: object  # of a refit that an exact method equals; None where there is none
     refits: list
     among: dict  # distances of the refits to each other
+    described: object  # Described, of the refits
     attributes: object  # RefitDistance to the reference, or None
     classifies: bool
     deterministic: bool
@@ -298,8 +299,15 @@ class Findings:
             rows.append(
                 self._record_of("marginal information", "forget, retain", marginal_of_loss, None)
             )
-        p = self.p_values["test_score_low"]
-        rows.append(self._record_of("score", "test", lambda m: m.score, p))
+        for name in BLOCKS:
+            p = self.p_values["test_score_low"] if name == "test" else None
+            if np.isfinite(e.model.scores[name]):
+                rows.append(self._record_of("score", name, lambda m, n=name: m.scores[n], p))
+        ours, theirs = (e.described.numbers(one) for one in (e.model, e.original))
+        rows += [
+            _record(name, "forget", theirs[name], ours[name], null, None)
+            for name, null in e.described.null.items()
+        ]
         return tuple(sorted(rows, key=lambda row: list(_ORDER).index(row["quantity"])))
 
     def _record_of(self, quantity, rows, function, p):
@@ -311,6 +319,12 @@ class Findings:
 _ORDER = (
     "distance to the refits",
     "distance to the original",
+    "Jensen-Shannon",
+    "largest gap",
+    "largest difference",
+    "other predictions",
+    "entropy",
+    "entropy distance",
     "loss",
     "membership AUC",
     "marginal information",

@@ -28,13 +28,18 @@ class Outputs:
     """What a model says on the compared rows, by block ("forget", "retain", "test").
 
     `values` are what distances are taken of; `exact` what equality is judged by (scores where
-    `values` are hard predictions); `loss` one number a row.
+    `values` are hard predictions); `loss` one number a row; `scores` one a block.
     """
 
     values: dict
     exact: dict
     loss: dict
-    score: float
+    scores: dict
+
+    @property
+    def score(self):
+        """Score on the test rows."""
+        return self.scores["test"]
 
 
 class Task:
@@ -80,25 +85,20 @@ class Task:
     def read(self, model):
         """Return the `Outputs` of a model."""
         read = self._read_classifier if self.classifies else self._read_regressor
-        found = {name: read(model, X, y, name) for name, (X, y) in self.blocks.items()}
-        values, exact, loss, score = (
-            {name: parts[i] for name, parts in found.items()} for i in range(4)
-        )
-        return Outputs(values, exact, loss, score["test"])
+        found = {name: read(model, X, y) for name, (X, y) in self.blocks.items()}
+        return Outputs(*({name: parts[i] for name, parts in found.items()} for i in range(4)))
 
-    def _read_regressor(self, model, X, y, name):
+    def _read_regressor(self, model, X, y):
         predicted = np.asarray(model.predict(X), dtype=float).reshape(num_samples(X), -1)
         y = np.asarray(y, dtype=float).reshape(predicted.shape)
-        score = float(r2_score(y, predicted)) if name == "test" else None
+        score = float(r2_score(y, predicted)) if len(y) > 1 else np.nan
         values = predicted / self.scale
         return values, values, np.mean(((predicted - y) / self.scale) ** 2, axis=1), score
 
-    def _read_classifier(self, model, X, y, name):
+    def _read_classifier(self, model, X, y):
         codes = np.searchsorted(self.classes, y)
-        hard = None
-        if self.method == "predict" or name == "test":
-            hard = np.asarray(model.predict(X)).ravel()
-        score = float(np.mean(hard == y)) if name == "test" else None
+        hard = np.asarray(model.predict(X)).ravel()
+        score = float(np.mean(hard == y))
         if self.method == "predict":
             values = (hard[:, None] == self.classes).astype(float)
             exact = values

@@ -2,16 +2,15 @@
 
 import copy
 import dataclasses
-import numbers
 import time
 
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._sklearn_compat import num_samples
+from skunlearn.audit._attacks import attack
 from skunlearn.audit._build import build, compare_attributes, notes_on
+from skunlearn.audit._checks import check_options, named_blocks
 from skunlearn.audit._comparison import UnlearnerComparison
+from skunlearn.audit._described import Described
 from skunlearn.audit._findings import Evidence
 from skunlearn.audit._rank_tests import distances_among, largest_gap
 from skunlearn.audit._refits import Task, run_refits
@@ -118,9 +117,12 @@ def audit_unlearning(
     standard deviations of the retained targets. *Loss*: minus the logarithm of the probability of
     the true label, at least 1e-6; 1 for a wrong prediction; squared error in squared standard
     deviations. Predictions are made on at most 10,000 rows of each of the three parts.
-    *Membership AUC* and *marginal information* (of the loss, forget against retained rows, see
-    :func:`~skunlearn.metrics.marginal_information`; nats) are described, not tested: compare them
-    with the refits'.
+    Described and not tested, to be compared with the refits': *membership AUC* of the loss (a weak
+    attack); *marginal information* (of the loss, forget against retained rows, see
+    :func:`~skunlearn.metrics.marginal_information`; nats); scores of forget and retained rows; and
+    on the forget rows *Jensen-Shannon* (nats), *largest gap* of a probability, *other predictions*
+    (share of rows with another most probable class), *entropy* (mean, nats) and *entropy distance*
+    (Kolmogorov and Smirnov's), or *largest difference* for regressors.
 
     *Flags.* Each needs that the model is told apart by the test named here:
 
@@ -174,7 +176,7 @@ def audit_unlearning(
         original,
         {None: unlearned},
         {None: unlearn_seconds},
-        _blocks(X_forget, y_forget, X_retain, y_retain, X_test, y_test),
+        named_blocks(X_forget, y_forget, X_retain, y_retain, X_test, y_test),
         n_refits=n_refits,
         tolerance=tolerance,
         level=level,
@@ -204,6 +206,8 @@ def compare_unlearners(
     n_jobs=None,
     verbose=0,
     fit_params=None,
+    membership=None,
+    relearn=None,
 ):
     """Audit several unlearned models of one original against one set of refits.
 
@@ -223,16 +227,24 @@ def compare_unlearners(
     n_jobs : int, default=None
     verbose : int, default=0
     fit_params : dict, default=None
+    membership : dict, default=None
+        Keywords of :func:`~skunlearn.metrics.membership_inference`, such as ``{"n_shadows": 64}``,
+        or ``{}``: all methods and the original are attacked as well, by the same shadows.
+    relearn : dict, default=None
+        Keywords of :func:`~skunlearn.metrics.relearn_time`: "refits", models that never saw the
+        rows, for its null, and "step" for models without `partial_fit`.
 
     Returns
     -------
     UnlearnerComparison
-        A mapping of names to reports, with `to_frame`: a method a row.
+        A mapping of names to reports, with `to_frame`: a method a row, and beside them the
+        original and the refits' median, least and most.
 
     Raises
     ------
     ValueError, sklearn.exceptions.NotFittedError
-        As in :func:`audit_unlearning`.
+        As in :func:`audit_unlearning` and the attacks; for `fit_params` beside `membership`,
+        whose shadows are fitted without.
 
     See Also
     --------
@@ -272,11 +284,17 @@ def compare_unlearners(
     seconds = dict(unlearn_seconds or {})
     if unknown := sorted(set(seconds) - set(unlearned)):
         raise ValueError(f"Got unlearn_seconds of {unknown}, which are not among the models.")
+    if membership is not None and fit_params:
+        raise ValueError(
+            f"Got fit_params={sorted(fit_params)} and membership: shadows are fitted without "
+            "keywords. Leave one of them out."
+        )
+    blocks = named_blocks(X_forget, y_forget, X_retain, y_retain, X_test, y_test)
     audits = _audit(
         original,
         unlearned,
         seconds,
-        _blocks(X_forget, y_forget, X_retain, y_retain, X_test, y_test),
+        blocks,
         n_refits=n_refits,
         tolerance=tolerance,
         level=level,
@@ -285,7 +303,9 @@ def compare_unlearners(
         verbose=verbose,
         fit_params=fit_params,
     )
-    return UnlearnerComparison(audits)
+    options = {"random_state": random_state, "n_jobs": n_jobs, "verbose": verbose}
+    found = attack(unlearned, original, blocks, membership, relearn, **options)
+    return UnlearnerComparison(audits, *found)
 
 
 def _run(original, X_forget, y_forget, params, seconds):
@@ -305,52 +325,9 @@ def _run(original, X_forget, y_forget, params, seconds):
     return model, time.perf_counter() - start
 
 
-def _blocks(X_forget, y_forget, X_retain, y_retain, X_test, y_test):
-    blocks = {
-        "forget": (X_forget, y_forget),
-        "retain": (X_retain, y_retain),
-        "test": (X_test, y_test),
-    }
-    for name, (X, y) in blocks.items():
-        if X is None or y is None:
-            raise ValueError(f"Got no X_{name} or no y_{name}: the audit needs rows and targets.")
-        if num_samples(X) != num_samples(y):
-            raise ValueError(
-                f"Got {num_samples(X)} rows in X_{name} and {num_samples(y)} targets in y_{name}."
-            )
-        if num_samples(X) < (2 if name == "test" else 1):
-            raise ValueError(f"Got {num_samples(X)} rows in X_{name}: too few to audit.")
-    return blocks
-
-
-def _check_options(original, unlearned, seconds, n_refits, tolerance, level):
-    if not isinstance(n_refits, numbers.Integral) or n_refits < 2:
-        raise ValueError(f"Got n_refits={n_refits!r}, expected an int of 2 or more.")
-    if not 0 < level < 1:
-        raise ValueError(f"Got level={level!r}, expected a float in (0, 1).")
-    if not 0 <= tolerance < 1:
-        raise ValueError(f"Got tolerance={tolerance!r}, expected a float in [0, 1).")
-    for name, model in unlearned.items():
-        if model is original:
-            raise ValueError(
-                "Got one object as original and unlearned model: copy the original "
-                "(copy.deepcopy) before it forgets, or pass unlearned=None."
-            )
-        if seconds.get(name) is not None and not seconds[name] > 0:
-            raise ValueError(f"Got unlearn_seconds={seconds[name]!r}, expected a positive float.")
-    for model in (original, *unlearned.values()):
-        if isinstance(model, BaseEstimator):
-            check_is_fitted(model)
-        if not hasattr(model, "predict"):
-            raise ValueError(
-                f"{type(model).__name__} has no predict: the audit is of classifiers and "
-                "regressors; compare transformers with skunlearn.metrics.refit_distance."
-            )
-
-
 def _audit(original, unlearned, seconds, blocks, *, fit_params, tolerance, level, **options):
     """Run the refits once, and judge each model against them."""
-    _check_options(original, unlearned, seconds, options["n_refits"], tolerance, level)
+    check_options(original, unlearned, seconds, options["n_refits"], tolerance, level)
     rng = check_random_state(options.pop("random_state"))
     task = Task([original, *unlearned.values()], blocks, rng)
     refits = run_refits(
@@ -365,6 +342,7 @@ def _audit(original, unlearned, seconds, blocks, *, fit_params, tolerance, level
         reference=refits.first_outputs if comparable else None,
         refits=refits.outputs,
         among=distances_among(refits.outputs, task.classifies),
+        described=Described(refits.outputs, task),
         attributes=None,
         classifies=task.classifies,
         deterministic=deterministic,

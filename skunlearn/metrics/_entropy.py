@@ -159,13 +159,17 @@ def entropy_comparison(unlearned, refits, X_forget=None):
     )
 
 
+def ks_distance(one, other):
+    """Kolmogorov–Smirnov distance of two samples."""
+    places = np.concatenate([one, other])
+    shares = [np.searchsorted(np.sort(x), places, side="right") / len(x) for x in (one, other)]
+    return float(np.abs(shares[0] - shares[1]).max())
+
+
 def _pairwise(entropies):
     """Kolmogorov–Smirnov distance and Wilcoxon p-value of each pair of models, as matrices."""
-    n, n_rows = entropies.shape
-    ordered = np.sort(entropies, axis=1)
+    n = len(entropies)
     ks, p = np.zeros((n, n)), np.ones((n, n))
-    places = np.sort(entropies.ravel())
-    shares = np.array([np.searchsorted(row, places, side="right") for row in ordered]) / n_rows
     pairs = np.triu_indices(n, 1)
     differences = entropies[pairs[0]] - entropies[pairs[1]]
     some = np.any(differences != 0, axis=1)
@@ -174,7 +178,7 @@ def _pairwise(entropies):
         tested = stats.wilcoxon(differences[some], axis=1, method="asymptotic")
         p[i, j] = p[j, i] = tested.pvalue
     for i, j in zip(*pairs, strict=True):
-        ks[i, j] = ks[j, i] = np.abs(shares[i] - shares[j]).max()
+        ks[i, j] = ks[j, i] = ks_distance(entropies[i], entropies[j])
     return ks, p
 
 
