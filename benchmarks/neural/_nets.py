@@ -2,6 +2,8 @@
 
 import copy
 import dataclasses
+import io
+import platform
 import sys
 import time
 import warnings
@@ -15,8 +17,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # where _report.py is
 from _report import report, versions  # noqa: F401
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
+from torch import nn
 
 from skunlearn.datasets import fetch_mnist
+from skunlearn.datasets._base import folder_of
 from skunlearn.neural_network import NeuralNetClassifier
 
 torch.set_num_threads(1)  # small layers: threads only wait for each other
@@ -45,6 +49,46 @@ def mnist(n=60_000, noise=0.0, seed=0):
     return Data((X[rows] / 255).astype(np.float32), y, (X_test / 255).astype(np.float32), y_test)
 
 
+def cifar10(n=50_000, n_test=10_000, seed=0):
+    """CIFAR-10 around 0, random parts of it: copies by JPEG, for comparisons among each other."""
+    from PIL import Image
+
+    with np.load(folder_of(None, "cifar10") / "cifar10_jpeg_bytes.npz") as file:
+        raw, lengths, y = file["data"], file["lengths"], file["y"].astype(int)
+    ends = np.cumsum(lengths)
+    rng = np.random.default_rng(seed)
+    train = np.sort(rng.permutation(50_000)[:n])
+    test = 50_000 + np.sort(rng.permutation(10_000)[:n_test])
+
+    def decode(rows):
+        out = np.empty((len(rows), 3, 32, 32), dtype=np.float32)
+        for k, i in enumerate(rows):
+            image = Image.open(io.BytesIO(raw[ends[i] - lengths[i] : ends[i]].tobytes()))
+            out[k] = np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+        out /= 255
+        out -= 0.5
+        return out
+
+    return Data(decode(train), y[train], decode(test), y[test])
+
+
+class SmallConv(nn.Module):
+    """Convolutions of stride 2 without batch norm, and a hidden layer, for 32 × 32 pixels."""
+
+    def __init__(self, out_features, channels=(16, 32), hidden=64):
+        super().__init__()
+        layers = []
+        for one, other in zip((3, *channels[:-1]), channels, strict=True):
+            layers += [nn.Conv2d(one, other, 4, stride=2, padding=1), nn.ReLU()]
+        size = channels[-1] * (32 >> len(channels)) ** 2
+        layers += [nn.Flatten(), nn.Linear(size, hidden), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, nn.Linear(hidden, out_features))
+
+    def forward(self, X):
+        """Logits."""
+        return self.layers(X)
+
+
 SETTINGS = {
     "20k clean": {"n": 20_000},
     "20k, 10 % wrong": {"n": 20_000, "noise": 0.1},
@@ -69,21 +113,45 @@ def new_net(seed, **params):
     return NeuralNetClassifier(hidden_layer_sizes=(128, 64), random_state=seed, **params)
 
 
-def timed(function):
-    """Return the result of a call, and its seconds of CPU: other work does not count."""
-    start = time.process_time()
+def timed(function, device="cpu"):
+    """Return the result of a call, and its seconds.
+
+    On a CPU its seconds of CPU, so that other work does not count; else those of the clock.
+    """
+    start = _clock(device)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what the calibrated stopping could not reach
         result = function()
-    return result, time.process_time() - start
+    return result, _clock(device) - start
+
+
+def _clock(device):
+    if torch.device(device).type != "cuda":
+        return time.process_time()
+    torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def hardware(device="cpu"):
+    """Name of what the seconds are of."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor()}, one thread"
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """A request: rows to forget, rows that remain, rows never seen."""
+    """A request: rows to forget, rows that remain, rows never seen.
+
+    `like` are the test rows that the forget rows are compared with; None: all.
+    """
 
     data: Data
     forget: np.ndarray
+    like: np.ndarray | None = None
 
     @property
     def parts(self):
@@ -126,9 +194,10 @@ def membership_auc(proba, split, seed=0):
     """
     (_, y), (_, y_test) = split.parts["forget"], split.parts["test"]
     rng = np.random.default_rng(seed)
+    like = np.arange(len(y_test)) if split.like is None else split.like
     drawn = []
     for label, n in zip(*np.unique(y, return_counts=True), strict=True):
-        rows = np.flatnonzero(y_test == label)
+        rows = like[y_test[like] == label]
         drawn.append(rng.choice(rows, size=n, replace=n > len(rows)))
     drawn = np.concatenate(drawn)
     losses = [
@@ -140,7 +209,7 @@ def membership_auc(proba, split, seed=0):
 
 def relearn_steps(net, split, target, batch_size=64, limit=300, seed=0):
     """Count steps of Adam on forget rows until the accuracy on them is a target, in percent."""
-    X, y = (torch.as_tensor(part) for part in split.parts["forget"])
+    X, y = (torch.as_tensor(part).to(net.device) for part in split.parts["forget"])
     module = copy.deepcopy(net.module_)
     optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
     generator = torch.Generator().manual_seed(seed)
@@ -159,7 +228,7 @@ def retrained(net, split, seed):
     """Train a net of the same kind on what remains, from other first weights; time it."""
     X, y = split.parts["remain"]
     again = clone(net).set_params(random_state=seed, keep=(), classes=np.unique(split.data.y))
-    return timed(lambda: again.fit(X, y))
+    return timed(lambda: again.fit(X, y), net.device)
 
 
 def mean_sd(rows, by, over):

@@ -13,35 +13,16 @@ Usage: python confirmation.py [--data digits cifar] [--models 64]
 
 import argparse
 import copy
-import io
 
 import numpy as np
 import torch
-from _nets import PACKAGES, Data, Split, report, timed, versions
+from _nets import PACKAGES, Data, SmallConv, Split, cifar10, hardware, report, timed, versions
 from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from skunlearn.datasets._base import folder_of
 from skunlearn.metrics import klom
 from skunlearn.neural_network import CalibratedTeacher, FineTune, NeuralNetClassifier
-
-N_CIFAR = 2000
-
-
-class SmallConv(nn.Module):
-    """Three convolutions without batch norm."""
-
-    def __init__(self, out_features):
-        super().__init__()
-        layers = []
-        for one, other in ((3, 8), (8, 16), (16, 32)):
-            layers += [nn.Conv2d(one, other, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(32 * 16, out_features))
-
-    def forward(self, X):
-        """Logits."""
-        return self.layers(X)
 
 
 def digits():
@@ -58,26 +39,8 @@ def digits():
 
 
 def cifar():
-    """Decode a part of CIFAR-10 with Pillow."""
-    from PIL import Image
-
-    folder = folder_of(None, "cifar10")
-    file = np.load(folder / "cifar10_jpeg_bytes.npz")
-    ends = np.cumsum(file["lengths"])
-    rng = np.random.default_rng(0)
-    train = np.sort(rng.permutation(50_000)[:N_CIFAR])
-    test = 50_000 + np.sort(rng.permutation(10_000)[:2000])
-
-    def decode(rows):
-        images = []
-        for i in rows:
-            raw = file_data[ends[i] - file["lengths"][i] : ends[i]].tobytes()
-            images.append(np.asarray(Image.open(io.BytesIO(raw)).convert("RGB")))
-        return (np.stack(images).transpose(0, 3, 1, 2) / 255 - 0.5).astype(np.float32)
-
-    file_data, y = file["data"], file["y"].astype(int)
-    data = Data(decode(train), y[train], decode(test), y[test])
-    return data, {"module": SmallConv, "lr": 3e-3, "max_epochs": 20}
+    """2000 images, and as many to test; the net learns them by heart."""
+    return cifar10(2000, 2000), {"module": SmallConv, "lr": 2e-3}
 
 
 DATA = {"digits": digits, "cifar": cifar}
@@ -199,4 +162,4 @@ if __name__ == "__main__":
     options = parser.parse_args()
     for name in options.data:
         table = run(name, options.models)
-        report(f"neural_confirmation_{name}", table, **versions(*PACKAGES))
+        report(f"neural_confirmation_{name}", table, hardware=hardware(), **versions(*PACKAGES))
