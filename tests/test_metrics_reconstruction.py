@@ -1,23 +1,36 @@
 """What two versions reveal, and how far the last one is from refits."""
 
 import copy
+import os
 
 import numpy as np
 import pytest
 from conftest import stable_id
 from sklearn.base import clone
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
+from sklearn.decomposition import PCA as PlainPCA
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression as PlainLinearRegression
 from sklearn.linear_model import Ridge as PlainRidge
+from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    OneHotEncoder,
+    QuantileTransformer,
+    RobustScaler,
+)
 from sklearn.preprocessing import StandardScaler as PlainScaler
 from sklearn.svm import LinearSVC
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from skunlearn.datasets import fetch_adult
 from skunlearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier
 from skunlearn.metrics import deletion_reconstruction, divergence_from_refit
+from skunlearn.pipeline import make_pipeline as unlearning_pipeline
 from skunlearn.preprocessing import StandardScaler
 
 
@@ -143,7 +156,11 @@ def test_wrong_use_of_the_attack():
             TypeError,
             "Got DecisionTreeClassifier and DecisionTreeClassifier",
         ),
-        ((make_pipeline(model), model, X[:1], X), TypeError, "Of a pipeline pass the last step"),
+        (
+            (make_pipeline(scaler, tree), make_pipeline(tree), X[:1], X),
+            TypeError,
+            "Got Pipeline that ends in DecisionTreeClassifier and Pipeline that ends in Dec",
+        ),
         ((model, scaler, X[:1], X), TypeError, "Got Ridge and StandardScaler"),
         ((scaler, scaler, X[:1], X), ValueError, "Got 442 rows before and 442 after"),
         (((5, 1.0), (4, 1.0), X[:1], X), ValueError, "Got means of 1 and 1 columns for rows of 10"),
@@ -154,6 +171,129 @@ def test_wrong_use_of_the_attack():
     ]:
         with pytest.raises(error, match=message):
             deletion_reconstruction(*given)
+
+
+# -- pipelines ------------------------------------------------------------------------------------
+
+
+def deleted_from(model, X, y, row):
+    """Two versions, each fitted by scikit-learn."""
+    keep = np.arange(len(X)) != row
+    return clone(model).fit(X, y), clone(model).fit(X[keep], y[keep])
+
+
+@pytest.mark.parametrize("scaler", [PlainScaler(), StandardScaler(), PlainPCA()], ids=stable_id)
+def test_means_of_a_first_step_give_the_row_exactly(scaler):
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    model = make_pipeline(scaler, make_pipeline("passthrough", DecisionTreeRegressor()))
+    for source in ("auto", "means"):
+        found = deletion_reconstruction(
+            *deleted_from(model, X, y, 7), X[7:8], X[200:], source=source
+        )
+        assert found.error < 1e-8 and found.method == "means"
+        np.testing.assert_allclose(found.reconstruction, X[7], rtol=1e-9)
+    weights = np.random.default_rng(0).uniform(0.5, 2.0, len(X))
+    keep = np.arange(len(X)) != 7
+    pair = (PlainScaler().fit(X[rows], sample_weight=weights[rows]) for rows in (slice(None), keep))
+    found = deletion_reconstruction(*pair, X[7:8], X[200:])
+    np.testing.assert_allclose(found.reconstruction, X[7], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        make_pipeline(PlainScaler(), PlainRidge(50.0)),
+        make_pipeline(MinMaxScaler(), PlainRidge(50.0)),
+        make_pipeline(make_pipeline(RobustScaler(), PlainPCA()), PlainRidge(50.0)),
+        make_pipeline(PlainScaler(), RidgeCV([1.0, 100.0])),
+        make_pipeline(PlainScaler(with_mean=False), PlainRidge(50.0, fit_intercept=False)),
+    ],
+    ids=stable_id,
+)
+def test_coefficients_behind_steps_that_moved(model):
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    y = np.column_stack([y, X[:, 0] - y])
+    row = np.argmax(X[:, 6])  # the only largest: the scalers know
+    before, after = deleted_from(model, X, y, row)
+    options = {"n_samples": len(X), "source": "coefficients"}
+    found = deletion_reconstruction(before, after, X[[row]], X, **options)
+    assert found.cosine[0] > 1 - 1e-9 and found.p_value[0] < 0.05
+    if before[-1].fit_intercept:
+        assert found.error < 1e-8
+        np.testing.assert_allclose(found.reconstruction, X[row], rtol=1e-7)
+    # positive control: the steps did move, and one who takes no heed of it goes astray
+    seen = before[:-1].transform(X)
+    naive = deletion_reconstruction(before[-1], after[-1], seen[[row]], seen, **options)
+    assert naive.cosine[0] < 0.999 and not naive.error < 1  # NaN without an intercept
+
+
+@pytest.mark.parametrize(
+    "last", [Ridge(alpha=50.0), RidgeClassifier(), LogisticRegression()], ids=stable_id
+)
+@pytest.mark.parametrize("data", ["diabetes", "adult"])
+def test_public_rows_suffice_behind_a_scaler(data, last):
+    if data == "adult":
+        if not os.environ.get("SKUNLEARN_DATA"):
+            pytest.skip("SKUNLEARN_DATA names no folder of data sets")
+        adult = fetch_adult(subset="all")
+        X, y = adult.data.select_dtypes("number")[:4000], (adult.target == ">50K")[:4000].to_numpy()
+    else:
+        X, y = load_diabetes(return_X_y=True, scaled=False, as_frame=True)
+        y = y.to_numpy() > 140
+    y, n_public = y.astype(int), len(X) // 2
+    before = unlearning_pipeline(StandardScaler(), last).fit(X[n_public:], y[n_public:])
+    found, naive = [], []
+    for row in np.random.default_rng(0).choice(np.arange(n_public, len(X)), 15, replace=False):
+        one = X.iloc[[row]]
+        after = copy.deepcopy(before).unlearn(one, y[[row]])
+        rows = one, X[:n_public]
+        found.append(deletion_reconstruction(before, after, *rows, source="coefficients"))
+        seen = (before[:-1].transform(part) for part in rows)
+        naive.append(deletion_reconstruction(before[-1], after[-1], *seen))
+        exact = deletion_reconstruction(before, after, *rows)
+        assert exact.error < 1e-6 and exact.method == "means"
+    assert np.median([f.cosine for f in found]) > 0.9
+    assert np.median([f.p_value for f in found]) < 0.05
+    assert np.median([f.error for f in found]) < np.median([f.error for f in naive])
+
+
+def test_steps_that_do_not_lead_back():
+    X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
+    X["sex"] = np.where(X["sex"] > 1.5, "m", "f")
+    numbers = [name for name in X if name != "sex"]
+    mixed = make_column_transformer((OneHotEncoder(), ["sex"]), (PlainScaler(), numbers))
+    front = make_pipeline(FunctionTransformer(np.cbrt), PlainScaler())
+    for data, steps in ((X, mixed), (X[numbers].to_numpy(), front)):
+        model = make_pipeline(steps, PlainRidge(5.0))
+        before = clone(model).fit(data, y)
+        after = clone(model).fit(data[1:], y[1:])
+        found = deletion_reconstruction(before, after, data[:1], data, n_samples=len(y))
+        seen = before[:-1].transform(data[:1])[0]
+        assert found.error < 1e-6 and "behind" in found.method
+        np.testing.assert_allclose(found.reconstruction, seen, atol=1e-6)
+
+
+def test_moves_that_are_not_followed_are_refused():
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    for front, options, public, message in [
+        (QuantileTransformer(n_quantiles=50), {}, X, "in no linear way"),
+        (PlainPCA(3), {}, X, "in no linear way"),
+        (PlainPCA(), {}, X[:8], r"in no linear way \(as far as 8 rows tell\)"),
+        (PlainScaler(), {"fit_intercept": False}, X, "set fit_intercept=True, or do not centre"),
+    ]:
+        model = make_pipeline(front, PlainRidge(1.0, **options))
+        before, after = deleted_from(model, X, y, 20)
+        with pytest.raises(ValueError, match=message):
+            deletion_reconstruction(before, after, X[:1], public, source="coefficients")
+    levels = np.where(np.arange(len(X)) == 20, 2, np.arange(len(X)) % 2)[:, None]
+    only = make_pipeline(OneHotEncoder(handle_unknown="ignore"), PlainRidge())
+    with pytest.raises(ValueError, match="from 3 columns to 2"):
+        deletion_reconstruction(*deleted_from(only, levels, y, 20), levels[:1], levels)
+    with pytest.raises(ValueError, match="Got source='first'"):
+        deletion_reconstruction(before, after, X[:1], X, source="first")
+    model = make_pipeline(MinMaxScaler(), PlainRidge())
+    with pytest.raises(TypeError, match=r"that ends in Ridge .* with source='means'"):
+        deletion_reconstruction(*deleted_from(model, X, y, 3), X[:1], X, source="means")
 
 
 def test_the_attack_reads_well():

@@ -9,6 +9,9 @@ from sklearn.base import is_classifier
 
 from skunlearn.metrics._inputs import check_data
 from skunlearn.metrics._leakage import to_frame
+from skunlearn.metrics._reconstruction_steps import Move, back, split_steps, through
+
+_SOURCES = ("auto", "means", "coefficients")
 
 
 @dataclass(frozen=True, repr=False)
@@ -19,11 +22,12 @@ class DeletionReconstruction:
     ----------
     reconstruction : ndarray of shape (n_features,)
         The row as an attacker has it: of several deleted ones a weighted mean. Without an
-        intercept its direction only.
+        intercept its direction only. Behind steps that do not lead back, and without an
+        intercept behind any, it is the row as the last step sees it.
     cosine : ndarray of shape (n_deleted,)
         Cosine of the reconstruction with each deleted row, in standard deviations from the public
         mean (without an intercept: with either sign, and from zero), over the columns that vary
-        among the public rows.
+        among the public rows. Behind steps these are the columns that the last one sees.
     null : ndarray of shape (n_null,)
         The same with rows that were not deleted.
     p_value : ndarray of shape (n_deleted,)
@@ -85,7 +89,15 @@ class DeletionReconstruction:
 
 
 def deletion_reconstruction(
-    before, after, X_deleted, X_public, *, X_null=None, n_samples=None, penalty=None
+    before,
+    after,
+    X_deleted,
+    X_public,
+    *,
+    X_null=None,
+    n_samples=None,
+    penalty=None,
+    source="auto",
 ):
     """Rebuild a deleted row from two versions of a model, as an attacker would, and score it.
 
@@ -93,7 +105,8 @@ def deletion_reconstruction(
     ----------
     before, after : estimator, or tuple of (int, array-like)
         The two versions: linear models (``coef_``), models of means (``mean_`` and
-        ``n_samples_seen_``), or pairs of a number of rows and their mean.
+        ``n_samples_seen_``), or pairs of a number of rows and their mean; or pipelines that begin
+        with a model of means, or end in a linear one.
     X_deleted : array-like of shape (n_deleted, n_features)
         The rows deleted in between: only to score the attack.
     X_public : array-like of shape (n_public, n_features)
@@ -105,7 +118,10 @@ def deletion_reconstruction(
         says so, or as many as there are public ones. It matters beside a penalty only.
     penalty : float, default=None
         Weight of ||w||^2 / 2 beside the sum of the losses (squared errors halved). None: read off
-        `before` (``alpha_``, ``alpha``, ``1 / C_``, ``1 / C``), or 0.
+        each version (``alpha_``, ``alpha``, ``1 / C_``, ``1 / C``), or 0.
+    source : {"auto", "means", "coefficients"}, default="auto"
+        What is read of a pipeline: the means of its first step, or the coefficients of its last.
+        "auto": means where there are some, for they are exact.
 
     Returns
     -------
@@ -116,7 +132,8 @@ def deletion_reconstruction(
     TypeError
         For two versions that are neither linear, nor means.
     ValueError
-        For rows that do not fit together, or as many rows after as before.
+        For rows that do not fit together, as many rows after as before, or steps of a pipeline
+        that moved in a way which the attack cannot follow.
 
     See Also
     --------
@@ -137,6 +154,15 @@ def deletion_reconstruction(
     along. For squared loss and the true H this is exact; for the logistic one it is a Newton
     step. For several outputs the result is a matrix of rank one, r times [1, x]: it is read along
     its first column, r, or without an intercept along its first singular vector.
+
+    *Pipelines*: a scaler in front holds the mean of the rows and their number, and so gives a
+    single row away exactly, whatever stands behind it. The coefficients are attacked in the
+    columns that the last step sees in `before`. Steps that were fitted anew put the same row
+    elsewhere in `after`; where that is a linear map of the columns, as for scalers and full PCA,
+    it is found from the public rows, and the later coefficients and their penalty are carried
+    back by it, without any approximation. That needs an intercept where the map shifts rows. Other
+    moves (quantiles, other components) are refused. Inside a ColumnTransformer means are not
+    looked for: pass the scaler itself.
 
     Several rows deleted at once give sum r_i [1, x_i], one vector: the more rows, the less
     it says of each. Cosines fall about like one over the square root of their number; the mean
@@ -163,29 +189,51 @@ def deletion_reconstruction(
     >>> found = deletion_reconstruction(before, after, X[200:201], X[:150])
     >>> bool(found.cosine[0] > 0.9), bool(found.p_value[0] < 0.05)
     (True, True)
+
+    A scaler tells more than the model behind it:
+
+    >>> from skunlearn.pipeline import make_pipeline
+    >>> from skunlearn.preprocessing import StandardScaler
+    >>> before = make_pipeline(StandardScaler(), Ridge()).fit(X[150:], y[150:])
+    >>> after = copy.deepcopy(before).unlearn(X[200:201], y[200:201])
+    >>> rows = before, after, X[200:201], X[:150]
+    >>> bool(deletion_reconstruction(*rows).error < 1e-6)
+    True
+    >>> bool(0.1 < deletion_reconstruction(*rows, source="coefficients").error)
+    True
     """
-    deleted, public = _rows(X_deleted, "X_deleted"), _rows(X_public, "X_public")
-    null = public if X_null is None else _rows(X_null, "X_null")
+    if source not in _SOURCES:
+        raise ValueError(f"Got source={source!r}, expected one of {list(_SOURCES)}.")
+    (kind, front, one), (kind_after, front_after, other) = (
+        _read(model, source) for model in (before, after)
+    )
+    if kind is None or kind != kind_after:
+        names = " and ".join(_name(model) for model in (before, after))
+        raise TypeError(
+            f"Got {names} with source={source!r}, expected two linear models (coef_), two models "
+            "of means (mean_ and n_samples_seen_), two pairs (n, mean), or two pipelines that end "
+            "in the first or begin with the second."
+        )
+    X_null = X_public if X_null is None else X_null
+    deleted, public, null = (
+        _rows(through(front, X), name)
+        for X, name in ((X_deleted, "X_deleted"), (X_public, "X_public"), (X_null, "X_null"))
+    )
     widths = {len(rows.T) for rows in (deleted, public, null)}
     if len(widths) > 1:
         raise ValueError(f"Got rows of {sorted(widths)} columns, expected the same columns.")
     if len(public) < 2:
         raise ValueError(f"Got {len(public)} public rows, expected at least 2.")
-    kinds = [_kind(model) for model in (before, after)]
-    if kinds[0] is None or kinds[0] != kinds[1]:
-        names = " and ".join(type(model).__name__ for model in (before, after))
-        raise TypeError(
-            f"Got {names}, expected two linear models (coef_), two models of means (mean_ and "
-            "n_samples_seen_) or two pairs (n, mean). Of a pipeline pass the last step, and rows "
-            "as it sees them."
-        )
     centre, scale = public.mean(axis=0), public.std(axis=0)
     # what does not vary among the public rows has no curvature there: out of the attack's reach
     scale = np.where(scale > 1e-9 * np.abs(centre), scale, np.inf)
-    if kinds[0] == "mean":
-        vector, method = _from_means(before, after, public.shape[1]), "means"
+    if kind == "means":
+        vector, method = _from_means(one, other, public.shape[1]), "means"
     else:
-        vector, method = _from_coefficients(before, after, public, n_samples, penalty)
+        move = Move.between(public, _rows(through(front_after, X_public), "X_public"))
+        n_samples = n_samples or _n_rows_of(before) or len(public)
+        vector, method = _from_coefficients(one, other, public, n_samples, penalty, move)
+        method += f" behind {', '.join(type(s).__name__ for s in front)}" if front else ""
     if len(vector) == public.shape[1] + 1:  # [w, w x] with the weight w of the row
         rebuilt = vector[1:] / vector[0] if vector[0] else np.full(len(centre), np.nan)
         direction = np.sign(vector[0] or 1.0) * (vector[1:] - vector[0] * centre) / scale
@@ -196,8 +244,9 @@ def deletion_reconstruction(
     else:
         rebuilt, error = vector, np.nan
         cosine, others = (np.abs(_cosine(rows / scale, vector / scale)) for rows in (deleted, null))
+    raw = back(front, rebuilt, X_public) if len(vector) > len(rebuilt) else None
     return DeletionReconstruction(
-        reconstruction=rebuilt,
+        reconstruction=rebuilt if raw is None else raw,
         cosine=cosine,
         null=others,
         p_value=(1 + (others >= cosine[:, None]).sum(axis=1)) / (1 + len(others)),
@@ -216,19 +265,40 @@ def _rows(X, name):
     return X
 
 
-def _kind(model):
+def _read(model, source):
+    """Return what is read of a model, the steps before the one that has it, and that step."""
+    front, last = split_steps(model)
+    first = front[0] if front else last
+    if source != "coefficients" and _has_means(first):
+        return "means", [], first
+    if source != "means" and hasattr(last, "coef_"):
+        return "coefficients", front, last
+    return None, front, last
+
+
+def _has_means(model):
     if isinstance(model, tuple) and len(model) == 2:
-        return "mean"
-    if hasattr(model, "coef_"):
-        return "linear"
-    return "mean" if hasattr(model, "mean_") and _n_rows(model) is not None else None
+        return True
+    return hasattr(model, "mean_") and _n_rows(model) is not None
+
+
+def _name(model):
+    last = split_steps(model)[1]
+    ending = "" if last is model else f" that ends in {type(last).__name__}"
+    return type(model).__name__ + ending
+
+
+def _n_rows_of(model):
+    """Count the rows that a model was fitted on, as any of its steps says."""
+    front, last = split_steps(model)
+    return next(filter(None, map(_n_rows, (last, model, *front))), None)
 
 
 def _n_rows(model):
-    for name in ("n_samples_seen_", "n_samples_retained_"):
+    for name in ("n_samples_seen_", "n_samples_retained_", "n_samples_"):
         found = getattr(model, name, None)
-        if isinstance(found, numbers.Integral | np.integer):
-            return int(found)
+        if isinstance(found, numbers.Real):  # scikit-learn's scaler counts in floats, or weights
+            return int(found) if found == int(found) else float(found)
     return None
 
 
@@ -248,8 +318,12 @@ def _from_means(before, after, n_features):
     return np.concatenate([[n - m], n * means[0] - m * means[1]])
 
 
-def _from_coefficients(before, after, public, n_samples, penalty):
-    """Weight of the deleted row and the weighted row, from the curvature on public rows."""
+def _from_coefficients(before, after, public, n_samples, penalty, move):
+    """Weight of the deleted row and the weighted row, from the curvature on public rows.
+
+    Before, the loss has the gradient sum_i r_i [1, z_i] = -[0, a w] at the minimum. After, it is
+    -[0, a w'] with the rows as they are seen then, and ``move`` carries that back.
+    """
     intercept = bool(getattr(before, "fit_intercept", True))
     one, other = (_parameters(model, intercept) for model in (before, after))
     if one.shape != other.shape or one.shape[1] != public.shape[1] + intercept:
@@ -257,13 +331,22 @@ def _from_coefficients(before, after, public, n_samples, penalty):
             f"Got coefficients of shapes {one.shape} and {other.shape} (intercept first, if any) "
             f"for rows of {public.shape[1]} columns."
         )
+    if not intercept and (np.abs(move.shift) > 1e-9 * move.of(public).std(axis=0)).any():
+        raise ValueError(
+            "The steps before the last shifted the rows between the two versions, and a model "
+            "without an intercept does not tell which part of its change is due to that: set "
+            "fit_intercept=True, or do not centre the rows (with_mean=False)."
+        )
     rows = np.column_stack([np.ones(len(public)), public]) if intercept else public
-    n_samples = n_samples or _n_rows(before) or len(public)
     logistic = is_classifier(before) and hasattr(before, "predict_proba")
     weights = _curvature(one, rows) if logistic else None
-    ridge = np.full(rows.shape[1], _penalty(before) if penalty is None else float(penalty))
-    ridge[: int(intercept)] = 0.0
-    gradient = _times_hessian(one - other, rows, weights, n_samples / len(rows), ridge)
+    pulls = [
+        (_penalty(model) if penalty is None else float(penalty)) * parameters[:, int(intercept) :]
+        for model, parameters in ((before, one), (after, other))
+    ]
+    change = one - move.parameters(other, intercept)
+    gradient = _times_hessian(change, rows, weights, n_samples / len(rows))
+    gradient[:, int(intercept) :] += pulls[0] - move.gradient(pulls[1])
     method = f"the curvature of the {'logistic' if logistic else 'squared'} loss"
     if intercept:  # the first column is what the model got wrong, by output
         return gradient[:, 0] @ gradient, method
@@ -295,12 +378,12 @@ def _curvature(parameters, rows):
     return p[:, :, None] * (np.eye(p.shape[1]) - p[:, None, :])
 
 
-def _times_hessian(change, rows, weights, times, ridge):
-    """Hessian of the penalised loss on all rows, times a change of the parameters."""
+def _times_hessian(change, rows, weights, times):
+    """Hessian of the loss on all rows, times a change of the parameters."""
     moved = rows @ change.T
     if weights is not None:
         moved = np.einsum("nkl,nl->nk", weights, moved)
-    return times * moved.T @ rows + change * ridge
+    return times * moved.T @ rows
 
 
 def _cosine(rows, direction):
