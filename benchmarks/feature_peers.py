@@ -123,7 +123,7 @@ def triangular(declared=False, **options):
             chosen["bins"] = declared_edges(unkeyed(X))
         keys = KEY if KEY in getattr(X, "columns", ()) else None
         model = TriangularBarycenter(key_columns=keys, random_state=seed, **chosen)
-        model.fit(X, sensitive_features=z)
+        model.fit(X, y, sensitive_features=z)
         return lambda X, z: model.transform(X, sensitive_features=z)
 
     return fit
@@ -192,9 +192,13 @@ MAPS = [
     Map("Z kept", kept, ANY + CONTINUOUS),
     Map("Z dropped", dropped, ANY + CONTINUOUS),
     Map("TriangularBarycenter", triangular(), (*MIXED, "crime")),
+    Map("TriangularBarycenter, bins=4", triangular(bins=4), ("law school",)),
     Map("TriangularBarycenter, bins=6", triangular(bins=6), (*MIXED, "crime")),
     Map("TriangularBarycenter, bins=16", triangular(bins=16), (*MIXED, "crime")),
     Map("TriangularBarycenter, strength=.8", triangular(strength=0.8), MIXED),
+    Map("TriangularBarycenter, follow_target=.6", triangular(follow_target=0.6), MIXED),
+    Map("TriangularBarycenter, bins=12, follow_target=.6",
+        triangular(bins=12, follow_target=0.6), ("adult",)),
     Map("TriangularBarycenter, ensemble", triangular(conditional="ensemble"), MIXED),
     Map("TriangularBarycenter, counts", triangular(declared=True, conditional="counts"), MIXED),
     Map("GaussianBarycenter", ours(lambda seed: GaussianBarycenter(small_groups="shrink"))),

@@ -6,6 +6,7 @@ from skunlearn._transport._couplings import (
     mixed_ranks,
     quantile_barycenter,
     quantile_cells,
+    ranked_coupling,
 )
 from skunlearn._transport._gaussian import (
     BarycenterResult,
@@ -47,6 +48,7 @@ __all__ = [
     "quantile_levels",
     "quantile_moments",
     "range_basis",
+    "ranked_coupling",
     "shrink_singular",
     "sliced_step",
     "transport_costs",

@@ -69,6 +69,56 @@ def maximal_coupling(cells, source, target, keep, draw):
     return out
 
 
+def ranked_coupling(cells, source, target, rank, scores):
+    """Move cells as `maximal_coupling` does; a rank says who moves, and where to.
+
+    Where those that leave a cell go to cells of higher scores on average, those of the highest
+    ranks leave, else those of the lowest; the higher the rank, the higher the score of the new one.
+
+    Parameters
+    ----------
+    cells, source, target
+        As in `maximal_coupling`.
+    rank : ndarray of shape (n,)
+        Uniform given a row's cell and laws.
+    scores : ndarray of shape (n_cells,)
+
+    Returns
+    -------
+    ndarray of shape (n,), int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skunlearn._transport import ranked_coupling
+    >>> source, target = np.tile([0.8, 0.2], (4, 1)), np.tile([0.4, 0.6], (4, 1))
+    >>> rank = np.array([0.1, 0.4, 0.6, 0.9])
+    >>> ranked_coupling(np.zeros(4, dtype=int), source, target, rank, np.array([0.0, 1.0]))
+    array([0, 0, 1, 1])
+    >>> ranked_coupling(np.zeros(4, dtype=int), source, target, rank, np.array([1.0, 0.0]))
+    array([1, 1, 0, 0])
+    """
+    rows, known = np.arange(len(cells)), cells >= 0
+    own = np.where(known, cells, 0)
+    excess = np.maximum(target - np.where(known[:, None], source, 0.0), 0.0)
+    mass = excess.sum(axis=1)
+    goal = np.divide(excess @ scores, mass, out=np.zeros(len(cells)), where=mass > 0)
+    up = ~known | (goal > scores[own])
+    keep = np.where(up, rank, 1.0 - rank)
+    stay = np.divide(
+        target[rows, own], source[rows, own], out=np.ones(len(cells)), where=source[rows, own] > 0
+    )
+    stay = np.where(known, np.minimum(stay, 1.0), 0.0)
+    moved = np.flatnonzero((keep >= stay) & (mass > 0))
+    # among those that leave, ranks are uniform again
+    left = (keep[moved] - stay[moved]) / np.maximum(1.0 - stay[moved], 1e-12)
+    left = np.clip(np.where(up[moved], left, 1.0 - left), 0.0, _BELOW_ONE)
+    out, order = own.copy(), np.argsort(scores, kind="stable")
+    if len(moved):
+        out[moved] = order[draw_cells(excess[moved][:, order], left)]
+    return out
+
+
 def mixed_ranks(cells, within, law):
     """Rank in (0, 1) of a place in an ordered cell: uniform if the place has the law.
 

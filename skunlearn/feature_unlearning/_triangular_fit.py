@@ -33,6 +33,7 @@ from skunlearn.feature_unlearning._triangular_table import (
     row_hashes,
     same_labels,
 )
+from skunlearn.feature_unlearning._triangular_target import Target, read_target
 
 _BLOCK = 2**15  # rows moved at once
 _ROWS_PER_BIN = 50  # of the smallest group: estimates that err tell the groups apart themselves
@@ -77,6 +78,7 @@ class TriangularFitMixin:
             "groups": groups,
             "words": words,
             "weights": weights,
+            "y": read_target(request.y, len(X)) if self.follow_target else None,
         }
 
     def _locate_rows(self, X, sensitive_features):
@@ -193,16 +195,18 @@ class TriangularFitMixin:
         )
         sizes = [book.n_cells for book in books]
         order, told = order_by_information(cells, sizes, codes, weight, len(shares))
-        plan = Plan(books, order, shares, self.numeric == "mixture")
+        seed = derive_key(key, "models") % 2**32
+        target = Target(self.follow_target, seed) if self.follow_target else None
+        plan = Plan(books, order, shares, self.numeric == "mixture", target)
         plan.information, plan.sizes = told, sizes
         if units is None:
             return plan, columns
         draw_key = derive_key(key, "draws")
         hashes = self._hashes(rows["X"], rows["words"], rows["kinds"], draw_key)[some]
-        seed = derive_key(key, "models") % 2**32
         choice = Choice.of(self.conditional, seed)
         plan.names = [self._name(j) for j in rows["kinds"].moved] if self.verbose else None
-        return plan, plan.fit(columns, codes, weight, Streams(hashes, draw_key), choice)
+        y = None if target is None else rows["y"][some]
+        return plan, plan.fit(columns, codes, weight, Streams(hashes, draw_key), choice, y)
 
     def _books(self, columns, codes, weight, shares, rows):
         kinds, books = rows["kinds"], []
@@ -375,4 +379,6 @@ class TriangularFitMixin:
     def _print_rows(self, rows, key):
         words = [column_array(rows["X"], j) for j in range(rows["roles"].n_in)]
         blocks = [label_words(column)[:, None] for column in words]
+        if rows["y"] is not None:
+            blocks.append(label_words(rows["y"])[:, None])
         return hash_rows([*blocks, rows["words"], rows["weights"][:, None]], key)

@@ -8,12 +8,13 @@ what a probe would look for.
 """
 
 import dataclasses
+import inspect
 import warnings
 
 import numpy as np
 from scipy import sparse
 from scipy.special import softmax
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -312,3 +313,10 @@ class Choice:
             early_stopping=False, random_state=seed,
         )  # fmt: skip
         return cls(lambda: Group(boosting, "ordinal"))
+
+
+def predicts_groups(model):
+    """Whether `conditional` can be this object: a classifier with probabilities."""
+    if inspect.isclass(model) or not hasattr(model, "fit") or not hasattr(model, "predict_proba"):
+        return False
+    return is_classifier(model)

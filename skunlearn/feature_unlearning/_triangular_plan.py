@@ -7,9 +7,11 @@ from skunlearn._transport import (
     maximal_coupling,
     mixed_ranks,
     quantile_barycenter,
+    ranked_coupling,
 )
 from skunlearn.feature_unlearning._triangular_codes import UNSEEN
 from skunlearn.feature_unlearning._triangular_models import Conditional
+from skunlearn.feature_unlearning._triangular_target import Ranks
 
 _U = np.uint64
 
@@ -65,17 +67,21 @@ class Plan:
     weights : ndarray of shape (n_groups,)
     mixture : bool
         Whether numbers are coupled to the mixture, not moved to the barycenter.
+    target : Target or None
+        What the draws follow.
     """
 
-    def __init__(self, books, order, weights, mixture):
+    def __init__(self, books, order, weights, mixture, target=None):
         self.books = books
         self.order = order
         self.weights = weights
         self.mixture = mixture
+        self.target = target
         self.conditionals = []
+        self.ranks = []
         self.names = None  # of the columns, to print
 
-    def fit(self, columns, codes, sample_weight, streams, choice):
+    def fit(self, columns, codes, sample_weight, streams, choice, y=None):
         """Fit the conditional laws in order, each on the repaired columns before; give those.
 
         Parameters
@@ -86,8 +92,10 @@ class Plan:
         sample_weight : ndarray of shape (n,)
         streams : Streams
         choice : Choice
+        y : ndarray of shape (n,), default=None
+            With a target to follow.
         """
-        return self._run(columns, codes, streams, (sample_weight, choice))
+        return self._run(columns, codes, streams, (sample_weight, choice, y))
 
     def move(self, columns, codes, streams):
         """Repaired columns: values of grids, parts of levels."""
@@ -97,12 +105,14 @@ class Plan:
         n, sizes, bins = len(codes), [], []
         before = np.empty((n, len(self.order)), dtype=np.int32)
         out = [None] * len(columns)
+        parts = [book.read(column) for book, column in zip(self.books, columns, strict=True)]
+        scores = self._scores(parts, streams, learn)
         for i, j in enumerate(self.order):
             book = self.books[j]
-            cells = book.cells(book.read(columns[j]))
+            cells = book.cells(parts[j])
             known = before[:, :i]
             if learn is not None:
-                weight, choice = learn
+                weight, choice, _ = learn
                 if self.names is not None:
                     print(
                         f"[TriangularBarycenter] column {i + 1} of {len(self.order)}: "
@@ -116,10 +126,32 @@ class Plan:
                 )  # fmt: skip
             laws = self.conditionals[i].laws(known)
             column = Column(book, cells, codes, laws, self.weights, streams, int(j))
+            if scores is not None:
+                own = np.column_stack([known, cells])
+                if learn is not None:
+                    ranks = Ranks([*sizes, book.n_cells], [*bins, _n_bins(book)])
+                    self.ranks.append(ranks.fit(own, codes, scores, weight))
+                column.ranks = self.ranks[i]
+                uniform = column.uniform("follow")
+                column.rank = column.ranks(own, codes, scores, uniform, self.target.follow)
             out[j], before[:, i] = column.repaired(self.mixture)
             sizes.append(book.n_cells)
-            bins.append(book.ordered * (book.n_cells - book.missing))
+            bins.append(_n_bins(book))
         return out
+
+    def _scores(self, parts, streams, learn):
+        """Give the normal scores of the prediction that is followed, if any."""
+        if self.target is None:
+            return None
+        parts = np.stack(parts, axis=1)
+        if learn is None:
+            return self.target.scores(parts)
+        weight, _, y = learn
+        return self.target.fit(parts, y, weight, streams("fold of the target"))
+
+
+def _n_bins(book):
+    return book.ordered * (book.n_cells - book.missing)
 
 
 class Column:
@@ -131,6 +163,7 @@ class Column:
         self.streams, self.place = streams, place
         self.source = laws[codes, np.arange(len(codes))] if source is None else source
         self.target = np.tensordot(weights, laws, 1)
+        self.rank = self.ranks = None  # of a prediction to follow
 
     def uniform(self, name):
         """Stream of this column."""
@@ -146,6 +179,9 @@ class Column:
         return self._barycenter_numbers()
 
     def _coupled(self):
+        if self.rank is not None:
+            scores = self.ranks.cell_scores
+            return ranked_coupling(self.cells, self.source, self.target, self.rank, scores)
         return maximal_coupling(
             self.cells, self.source, self.target, self.uniform("keep"), self.uniform("draw")
         )
@@ -185,12 +221,18 @@ class Column:
             known = np.flatnonzero(was & here)
             source = self.source[known, :n_bins]
             source = source / source.sum(axis=1, keepdims=True)
-            ranks[known] = mixed_ranks(self.cells[known], self.uniform("place")[known], source)
+            ranks[known] = mixed_ranks(self.cells[known], self._places()[known], source)
             values = quantile_barycenter(ranks[here], laws, mass / mass.sum(axis=0), self._value)
             cells[here] = book.cells(book.read(values))
             # drawn in the cell: the exact mean would tell more than the cell, and so of the group
             out[here] = book.values(cells[here], self.uniform("new place")[here])
         return out, cells
+
+    def _places(self):
+        """Where in their cells numbers are taken to be."""
+        if self.rank is None:
+            return self.uniform("place")
+        return self.rank if self.ranks.rising else 1 - self.rank
 
     def _value(self, _, cells, places):
         return self.book.values(cells, places)

@@ -35,6 +35,7 @@ class TriangularRowsMixin:
         sample_weight=None,
         sensitive_features=None,
         X_retain=None,
+        y_retain=None,
         sample_weight_retain=None,
         sensitive_features_retain=None,
     ):
@@ -44,13 +45,11 @@ class TriangularRowsMixin:
         ----------
         X : array-like or DataFrame of shape (n_forget, n_features)
             Rows to forget, as they were given to `fit`.
-        y : None
-            Ignored.
-        sample_weight, sensitive_features : array-like, default=None
+        y, sample_weight, sensitive_features : array-like, default=None
             Theirs, as in `fit`.
         X_retain : array-like or DataFrame of shape (n_retained, n_features), default=None
             The learned rows less the forgotten ones. Needed unless `conditional` is "counts".
-        sample_weight_retain, sensitive_features_retain : array-like, default=None
+        y_retain, sample_weight_retain, sensitive_features_retain : array-like, default=None
             Theirs.
 
         Returns
@@ -70,9 +69,9 @@ class TriangularRowsMixin:
         check_is_fitted(self)
         retain = None
         if X_retain is not None:
-            retain = Request(X_retain, None, sample_weight_retain, sensitive_features_retain)
+            retain = Request(X_retain, y_retain, sample_weight_retain, sensitive_features_retain)
         options = {"retain": retain}
-        self._carry_out(Request(X, None, sample_weight, sensitive_features, options))
+        self._carry_out(Request(X, y, sample_weight, sensitive_features, options))
         return self
 
     @property
