@@ -114,7 +114,7 @@ def costs():
     report("audit_time", rows, **context, **versions("skunlearn", "numpy", "scikit-learn"))
 
 
-def power(n_runs=20):
+def power(n_runs=100):
     """Share of no-ops that are flagged, where a fifth of the labels is wrong and known by heart."""
     learners = {
         "tree": DecisionTreeClassifier(max_features=3),
