@@ -9,9 +9,10 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import OneToOneFeatureMixin
-from sklearn.utils import check_array
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skunlearn._statistics._hashing import new_key
 from skunlearn.feature_unlearning._groups import (
     UNKNOWN,
     codes_among,
@@ -187,6 +188,15 @@ def refuse_both(estimator, sensitive_features):
             f"Got sensitive_features beside sensitive_columns={estimator.sensitive_columns!r}: "
             "leave one of the two at None."
         )
+
+
+def draw_seed(random_state):
+    """Key of the hashes of rows: the integer given, or drawn; None draws a secret one."""
+    if random_state is None:
+        return new_key()
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
 
 
 # -- atoms ----------------------------------------------------------------------------------------

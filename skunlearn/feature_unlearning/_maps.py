@@ -1,14 +1,12 @@
 """What transformers with a map a group share: moving rows, the strength, the key, the costs."""
 
 import itertools
-from numbers import Integral
 
 import numpy as np
 from sklearn.base import TransformerMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skunlearn._statistics._hashing import derive_key, finish, hash_rows, new_key
+from skunlearn._statistics._hashing import derive_key, finish, hash_rows
 from skunlearn.base import UnlearnerMixin
 from skunlearn.feature_unlearning._base import SensitiveTransformerMixin
 from skunlearn.feature_unlearning._groups import UNKNOWN
@@ -36,13 +34,6 @@ class GroupMapsMixin(SensitiveTransformerMixin, UnlearnerMixin, TransformerMixin
             )
         if not 0 <= self.strength <= 1:
             raise ValueError(f"Got strength={self.strength!r}, expected a float in [0, 1].")
-
-    def _draw_seed(self):
-        if self.random_state is None:
-            return new_key()
-        if isinstance(self.random_state, Integral):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _check_sizes(self, groups, n_rows, weights):
         """Refuse groups of few rows, or of no weight."""

@@ -3,14 +3,12 @@
 import copy
 import dataclasses
 import hashlib
-import secrets
-from numbers import Integral
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import MetaEstimatorMixin, clone, is_classifier
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils import check_array, check_random_state, get_tags
+from sklearn.utils import check_array, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -29,6 +27,7 @@ from skunlearn.exceptions import UnlearningError
 from skunlearn.feature_unlearning._base import (
     Columns,
     SensitiveRoutingMixin,
+    draw_seed,
     refuse_both,
     resolve_columns,
 )
@@ -75,7 +74,7 @@ class OutcomeMixin(SensitiveRoutingMixin, MetaEstimatorMixin, UnlearnerMixin):
     def _fit(self, request):
         """Validate and learn; then keep the rows."""
         parts, columns = self._read(request, reset=True)
-        seed = self._draw_seed()
+        seed = draw_seed(self.random_state)
         attributes = self._attributes(parts, columns, seed)
         clear_learned(self)
         vars(self).pop("_store", None)
@@ -83,13 +82,6 @@ class OutcomeMixin(SensitiveRoutingMixin, MetaEstimatorMixin, UnlearnerMixin):
             attributes["_store"] = RowStore.of(copy.deepcopy(parts), {}, new_key())
         self._commit(attributes)
         return self
-
-    def _draw_seed(self):
-        if self.random_state is None:
-            return secrets.randbits(63)
-        if isinstance(self.random_state, Integral):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _attributes(self, parts, columns, seed):
         """Everything that is learned from rows, but the rows."""

@@ -20,6 +20,7 @@ from skunlearn._transport import (
     transport_costs,
 )
 from skunlearn.base import Guarantee, Request, UnlearnerTags
+from skunlearn.feature_unlearning._base import draw_seed
 from skunlearn.feature_unlearning._groups import in_order
 from skunlearn.feature_unlearning._maps import GroupMapsMixin
 from skunlearn.feature_unlearning._value_rows import ONE, ValueRows
@@ -254,7 +255,7 @@ class QuantileBarycenter(GroupMapsMixin, ExactUnlearnerMixin, BaseEstimator):
         )
         info = {"columns": columns}
         if reset:
-            info["seed"] = self._draw_seed()
+            info["seed"] = draw_seed(self.random_state)
         return rows, info
 
     def _attributes(self, learned, info):

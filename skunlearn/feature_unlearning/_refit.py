@@ -13,6 +13,7 @@ from skunlearn._statistics._hashing import derive_key, hash_rows, new_key
 from skunlearn._statistics._rows import last_copies
 from skunlearn.base import Guarantee, Request, UnlearnerMixin
 from skunlearn.exceptions import NotLearnedError, UnlearningError
+from skunlearn.feature_unlearning._base import draw_seed
 
 _DETAIL = (
     "A fit on the rows that remain with the same seed_, in any order: equal to it, bit for bit. "
@@ -86,7 +87,7 @@ class RefitUnlearnerMixin(UnlearnerMixin):
 
     def _fit_rows(self, request):
         rows, columns = self._block(request, reset=True)
-        info = {"columns": columns, "seed": self._draw_seed()}
+        info = {"columns": columns, "seed": draw_seed(self.random_state)}
         attributes = self._stand_on(rows, info, new_key())
         clear_learned(self)
         for name in ("_owned", "_rows", "_prints"):

@@ -5,13 +5,12 @@ from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skunlearn._sklearn_compat import Interval, fit_context
-from skunlearn._statistics._hashing import derive_key, new_key
+from skunlearn._statistics._hashing import derive_key
 from skunlearn.base import Request, UnlearnerMixin, UnlearnerTags
-from skunlearn.feature_unlearning._base import SensitiveTransformerMixin
+from skunlearn.feature_unlearning._base import SensitiveTransformerMixin, draw_seed
 from skunlearn.feature_unlearning._triangular_fit import TriangularFitMixin
 from skunlearn.feature_unlearning._triangular_models import predicts_groups
 from skunlearn.feature_unlearning._triangular_rows import TriangularRowsMixin
@@ -395,8 +394,4 @@ class TriangularBarycenter(
             )
 
     def _new_key(self):
-        if self.random_state is None:
-            return new_key()
-        if isinstance(self.random_state, Integral):
-            return derive_key(self.random_state, "triangular")
-        return derive_key(check_random_state(self.random_state).randint(2**31 - 1), "triangular")
+        return derive_key(draw_seed(self.random_state), "triangular")
