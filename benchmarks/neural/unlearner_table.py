@@ -6,6 +6,7 @@ between two retrained nets as the null; AUC of the loss attack; steps of relearn
 and their share of retraining. Needs SKUNLEARN_DATA.
 
 Usage: python unlearner_table.py [--seeds 3] [--settings "3k" ...] [--sets "random 5 %" ...]
+    [--skip GatedKnowledgeTransfer ...]
 """
 
 import argparse
@@ -24,25 +25,39 @@ from _nets import (
 )
 from _table import NUMBERS, compare, unlearners
 
+SETS = ("random 1 %", "random 5 %", "75 % of the 3s", "class 3")
 
-def run(setting, name, seed):
-    """All lines of one setting, forget set and seed."""
+
+def run(setting, names, seed, methods):
+    """All lines of one setting and seed."""
     data = mnist(**SETTINGS[setting], seed=seed)
-    split = Split(data, forget_sets(data.y, seed)[name])
     net = new_net(seed, keep="all").fit(data.X, data.y)
-    return compare(net, split, seed, unlearners(), **{"setting": setting, "forget set": name})
+    sets = forget_sets(data.y, seed)
+    return [
+        line
+        for name in names
+        for line in compare(
+            net,
+            Split(data, sets[name]),
+            seed,
+            methods,
+            **{"setting": setting, "forget set": name},
+        )
+    ]
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--settings", nargs="*", default=list(SETTINGS))
-    parser.add_argument("--sets", nargs="*", default=None)
+    parser.add_argument("--sets", nargs="*", default=SETS)
+    parser.add_argument("--skip", nargs="*", default=())
     options = parser.parse_args()
-    sets = options.sets or ["random 1 %", "random 5 %", "75 % of the 3s", "class 3"]
+    methods = {k: method for k, method in unlearners().items() if k not in options.skip}
     for setting in options.settings:
-        runs = [run(setting, name, seed) for name in sets for seed in range(options.seeds)]
-        rows = [line for lines in runs for line in lines]
-        table = mean_sd(rows, ("setting", "forget set", "method"), NUMBERS)
-        short = setting.replace(" ", "_").replace(",", "").replace("%", "percent")
-        report(f"neural_table_{short}", table, hardware=hardware(), **versions(*PACKAGES))
+        rows = []
+        for seed in range(options.seeds):  # kept after each seed
+            rows += run(setting, options.sets, seed, methods)
+            table = mean_sd(rows, ("setting", "forget set", "method"), NUMBERS)
+            short = setting.replace(" ", "_").replace(",", "").replace("%", "percent")
+            report(f"neural_table_{short}", table, hardware=hardware(), **versions(*PACKAGES))
