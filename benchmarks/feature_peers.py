@@ -218,7 +218,7 @@ MAPS = [
 
 
 def repaired_scores(X, y, z, rows, estimator, scores_of):
-    """Yield (way, seconds, scores of the test rows): as they are, repaired here, by equipy."""
+    """Yield (way, seconds to score the test rows, their scores): as they are, ours, equipy's."""
     from equipy.fairness import FairWasserstein
 
     train, test = rows
@@ -236,10 +236,10 @@ def repaired_scores(X, y, z, rows, estimator, scores_of):
     method = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"
     own = cross_val_predict(estimator, table[train], y[train], cv=3, method=method)
     own = own[:, 1] if own.ndim == 2 else own
-    raw = scores_of(estimator, table[test])
-    start = time.process_time()
     equipy = FairWasserstein()
     equipy.fit(own, _names(z[train]))
+    start = time.process_time()
+    raw = scores_of(estimator, table[test])
     scores = np.asarray(equipy.transform(raw, _names(z[test]))).ravel()
     yield "equipy FairWasserstein", time.process_time() - start, scores
 

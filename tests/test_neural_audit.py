@@ -47,3 +47,21 @@ def test_a_class_that_went_whole_is_audited(case):
     rows = (X[gone], y[gone], X[~gone], y[~gone], *test)
     audit = audit_unlearning(whole, model, *rows, n_refits=3, random_state=0)
     assert np.isfinite(audit.moved.number) and audit.moved.number > 0
+
+
+def test_attacks_on_nets_stand_beside_refits(case):
+    net, rows = case
+    refit = clone(net).set_params(random_state=99).fit(*rows[2:4])
+    found = compare_unlearners(
+        {"nothing": copy.deepcopy(net), "refit": refit},
+        net,
+        *rows,
+        n_refits=2,
+        membership={"n_shadows": 8, "n_refits": 2},
+        relearn={"refits": [refit], "max_steps": 20},
+        random_state=0,
+    )
+    assert found.attacks["nothing"].found and not found.attacks["refit"].found
+    frame = found.to_frame()
+    assert frame.loc["nothing", "attack_auc"] > frame.loc["(refits, most)", "attack_auc"] + 0.2
+    assert frame.loc["nothing", "relearn_steps"] == 0 < frame.loc["(refits)", "relearn_steps"]

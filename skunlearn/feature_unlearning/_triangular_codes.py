@@ -21,7 +21,9 @@ def missing_mask(values):
         return np.zeros(len(values), dtype=bool)
     if values.dtype.kind == "f":
         return np.isnan(values)
-    return np.array([is_missing(value) for value in values.tolist()], dtype=bool)
+    # most are text, and a call for each would take most of the time
+    gone = [type(value) is not str and is_missing(value) for value in values.tolist()]
+    return np.array(gone, dtype=bool)
 
 
 def is_missing(value):

@@ -12,12 +12,11 @@ import inspect
 import warnings
 
 import numpy as np
-from scipy import sparse
-from scipy.special import softmax
+from scipy import optimize, sparse
+from scipy.special import expit, softmax
 from sklearn.base import clone, is_classifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
@@ -170,19 +169,41 @@ class GroupedLogistic:
 
     def fit(self, rows, cells, codes, sample_weight, n_groups):
         """Fit; arguments as in `Conditional.fit`, rows of `indicators_and_scores`."""
-        blocks = [rows]
-        for k in range(n_groups):
-            here = (codes == k).astype(np.float64)[:, None]
-            blocks += [rows.multiply(self.own * here), sparse.csr_array(self.shift * here)]
-        model = LogisticRegression(C=self.common**2, max_iter=_MAX_ITER, tol=1e-3)
-        _fit(model, sparse.csr_array(sparse.hstack(blocks)), cells, sample_weight=sample_weight)
-        self.classes = model.classes_
-        common, *own = np.split(
-            model.coef_, rows.shape[1] + (rows.shape[1] + 1) * np.arange(n_groups), axis=1
-        )
-        self.weights = [(common + self.own * w[:, :-1]).T for w in own]
-        self.intercepts = [model.intercept_ + self.shift * w[:, -1] for w in own]
+        self.classes, y = np.unique(cells, return_inverse=True)
+        columns = len(self.classes) if len(self.classes) > 2 else 1
+        shape = (1 + n_groups, rows.shape[1] + 1, columns)  # common weights, then each group's
+        parts = [np.flatnonzero(codes == k) for k in range(n_groups)]
+        data = [(rows[part], y[part], sample_weight[part]) for part in parts]
+        with threadpool_limits(1, user_api="blas"):  # small matrices
+            found = optimize.minimize(
+                self._loss, np.zeros(np.prod(shape)), (data, shape), "L-BFGS-B", jac=True,
+                options={"maxiter": _MAX_ITER, "gtol": 1e-3, "ftol": 64 * np.finfo(float).eps},
+            )  # fmt: skip
+        common, *own = found.x.reshape(shape)
+        self.weights = [common[:-1] + self.own * w[:-1] for w in own]
+        self.intercepts = [common[-1] + self.shift * w[-1] for w in own]
         return self
+
+    def _loss(self, flat, data, shape):
+        """Mean loss with the penalty, an estimate stopped early; and its gradient."""
+        common, *own = flat.reshape(shape)
+        total = sum(weight.sum() for _, _, weight in data)
+        penalised = flat.reshape(shape).copy()
+        penalised[0, -1] = 0.0  # the common intercept is free
+        penalty = 1.0 / (self.common**2 * total)
+        loss, gradient = penalty / 2 * np.vdot(penalised, penalised), penalty * penalised
+        for k, (rows, y, weight) in enumerate(data):
+            scores = rows @ (common[:-1] + self.own * own[k][:-1])
+            scores += common[-1] + self.shift * own[k][-1]
+            part, slope = _log_loss(scores, y)
+            loss += weight @ part / total
+            slope *= (weight / total)[:, None]
+            inner, outer = rows.T @ slope, slope.sum(axis=0)
+            gradient[0, :-1] += inner
+            gradient[0, -1] += outer
+            gradient[k + 1, :-1] += self.own * inner
+            gradient[k + 1, -1] += self.shift * outer
+        return loss, gradient.ravel()
 
     def law(self, rows, k):
         """Law of the classes in group k, shape (n, n_classes)."""
@@ -204,6 +225,21 @@ class GroupedLogistic:
                 own = np.log(np.maximum(np.where(known[some], own, 0.0), _LEAST))
                 total += np.average(own, weights=sample_weight[some])
         return total
+
+
+def _log_loss(scores, y):
+    """Loss of each row, and its gradient by the scores; one column of scores: of two classes."""
+    if scores.shape[1] == 1:
+        chance = expit(scores)
+        return np.logaddexp(0.0, scores[:, 0]) - y * scores[:, 0], chance - y[:, None]
+    rows = np.arange(len(y))
+    scores -= scores.max(initial=-np.inf)  # of all: a row's own costs more, and none is far below
+    own = scores[rows, y]
+    np.exp(scores, out=scores)
+    sums = np.maximum(scores @ np.ones(scores.shape[1]), np.finfo(float).tiny)
+    scores /= sums[:, None]
+    scores[rows, y] -= 1.0
+    return np.log(sums) - own, scores
 
 
 class Conditional:
