@@ -38,6 +38,7 @@ __all__ = [
     "solve_cholesky_kernel",
     "sorted_labels",
     "svd_flip",
+    "unless_equal",
 ]
 
 
@@ -112,3 +113,17 @@ def smoothed_counts(estimator, counts):
 def n_categories(n_codes, min_categories):
     """Return scikit-learn's `n_categories_` for rows whose largest codes are `n_codes` - 1."""
     return CategoricalNB._validate_n_categories(n_codes[None] - 1, min_categories)
+
+
+def unless_equal(weights):
+    """Give weights, or None where all are equal: binning by weights takes boosting seconds.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n,)
+
+    Returns
+    -------
+    ndarray of shape (n,) or None
+    """
+    return None if (weights == weights[:1]).all() else weights

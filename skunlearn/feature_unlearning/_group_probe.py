@@ -4,6 +4,8 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
+from skunlearn._sklearn_compat import unless_equal
+
 
 class GroupProbe:
     """A gradient boosting that tells groups, trained on one half of some rows, scored on another.
@@ -32,7 +34,7 @@ class GroupProbe:
         known = np.isin(self.codes, self.groups)
         fit, test = self.train & known, ~self.train & known
         model = HistGradientBoostingClassifier(max_iter=50, early_stopping=False, random_state=0)
-        model.fit(X[fit], self.codes[fit], sample_weight=self.weights[fit])
+        model.fit(X[fit], self.codes[fit], sample_weight=unless_equal(self.weights[fit]))
         found, y, w = model.predict_proba(X[test]), self.codes[test], self.weights[test]
         pairs = list(enumerate(model.classes_))[-1:] if len(model.classes_) == 2 else None
         pairs = pairs or list(enumerate(model.classes_))

@@ -20,6 +20,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
+from skunlearn._sklearn_compat import unless_equal
+
 _FLOOR = 0.01  # share of the marginal law in a conditional one
 _MAX_ITER = 60
 # Of GroupedLogistic, from groups that are much alike and smooth to separate and sharp ones.
@@ -77,14 +79,13 @@ class Group:
         """Fit; arguments as in `Conditional.fit`."""
         self.sizes = [*sizes, n_cells]
         X = self._form(np.column_stack([before, cells]))
-        keywords = {"sample_weight": sample_weight}
-        if not has_fit_parameter(self.model, "sample_weight"):
-            keywords = {}
-            if (sample_weight != sample_weight[0]).any():
-                raise ValueError(
-                    f"Got sample_weight, and {type(self.model).__name__} takes none: choose "
-                    "another conditional."
-                )
+        weights = unless_equal(sample_weight)
+        keywords = {} if weights is None else {"sample_weight": weights}
+        if keywords and not has_fit_parameter(self.model, "sample_weight"):
+            raise ValueError(
+                f"Got sample_weight, and {type(self.model).__name__} takes none: choose "
+                "another conditional."
+            )
         self.fitted = _fit(clone(self.model), X, codes, **keywords)
         return self
 

@@ -12,7 +12,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_limits
 
-from skunlearn._sklearn_compat import num_samples
+from skunlearn._sklearn_compat import num_samples, unless_equal
 from skunlearn.feature_unlearning._triangular_models import indicators_and_scores
 
 _FOLDS = 5
@@ -112,7 +112,7 @@ class Target:
         model = HistGradientBoostingRegressor(
             max_iter=100, max_leaf_nodes=15, early_stopping=False, random_state=self.seed
         )
-        return model.fit(parts, y, sample_weight)
+        return model.fit(parts, y, unless_equal(sample_weight))
 
 
 class Ranks:
