@@ -21,7 +21,7 @@ from skunlearn.feature_unlearning._maps import GroupMapsMixin
 from skunlearn.feature_unlearning._refit import RefitUnlearnerMixin
 
 _CHECK_EVERY = 8  # iterations between two looks at the probe
-_IDLE, _PATIENCE = 10, 20  # idle iterations that end a flow, at a probe that fails, or does not
+_IDLE, _PATIENCE = 25, 40  # idle iterations that end a flow, at a probe that fails, or does not
 _KNOTS = 1.5  # knots, by the cube root of the rows: the rate at which bias and noise balance
 
 
@@ -58,8 +58,8 @@ class SlicedBarycenter(GroupMapsMixin, RefitUnlearnerMixin, BaseEstimator):
         Share of the rows, chosen by a keyed hash, that a first flow is not learned from. A gradient
         boosting is trained to tell the groups on one half of them and scored on the other, every 8
         iterations. The flow that is kept is learned from all rows: it ends when it has searched as
-        many axes as the first one needed until the probe failed, and then finds none to use ten
-        times. 0: no such probe; it ends when it finds none to use twenty times.
+        many axes as the first one needed until the probe failed, and then finds none to use 25
+        times in a row. 0: no such probe; it ends when it finds none to use 40 times in a row.
     min_group_size : int, default=10
         Groups of fewer rows are refused by name. A single group is never small.
     on_missing : {"error", "posterior"}, default="error"
