@@ -14,13 +14,24 @@ from torch import nn
 from skunlearn.exceptions import UnlearningError
 from skunlearn.neural_network import (
     CalibratedTeacher,
+    MarginalInformation,
     NeuralNetClassifier,
     NeuralNetRegressor,
+    _selection,
 )
+from skunlearn.neural_network._calibration import Calibration
 from skunlearn.neural_network._curvature import Curvature
 from skunlearn.neural_network._kept import Fitted
-from skunlearn.neural_network._levels import Unseen, class_levels, memorised, mid_ranks, quantiles
+from skunlearn.neural_network._levels import (
+    FOLLOW_PART,
+    Unseen,
+    class_levels,
+    memorised,
+    mid_ranks,
+    quantiles,
+)
 from skunlearn.neural_network._reference import Reference, margins
+from skunlearn.neural_network._selection import part_shift
 from skunlearn.neural_network._side_model import SideModel
 from skunlearn.neural_network._view import NetView, Rows
 
@@ -489,3 +500,39 @@ def test_mnist_with_wrong_labels(data_home):
     assert before > truth + 0.05
     assert abs(net.score(X[gone], y[gone]) - truth) < (before - truth) / 2
     assert divergence(net, retrain, X[gone]) < far
+
+
+def test_the_level_of_part_of_a_class_falls_with_the_margins_of_the_side_model():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 200)
+    margins = rng.normal(size=400)
+    outputs = np.zeros((400, 2), dtype=np.float32)
+    outputs[np.arange(400), y] = 4 + 2 * rng.normal(size=400)  # the net's fit: twice as wide
+    seen = Calibration(outputs, y, np.zeros(400, np.uint64), None, True, margins)
+    own = margins[y == 0]
+    assert part_shift(own, seen, 0) == 0  # alike: within chance
+    lower = part_shift(own - 1, seen, 0)
+    ratio = np.subtract(*np.quantile(seen.phi[y == 0], [0.75, 0.25]))
+    ratio /= np.subtract(*np.quantile(own, [0.75, 0.25]))
+    assert ratio == pytest.approx(2, rel=0.2)
+    assert lower == pytest.approx(-FOLLOW_PART * ratio, rel=0.05)
+    assert part_shift(own - 2, seen, 0) < 1.8 * lower < 0
+    assert part_shift(own + 1, seen, 0) == 0  # never above
+    few = Calibration(*(a[:10] for a in (outputs, y, seen.hashes)), None, True, margins[:10])
+    assert part_shift(own - 1, few, 0) == 0
+
+
+@pytest.mark.filterwarnings("ignore:Only .* rows were held out")
+def test_the_law_to_reach_is_lowered_with_the_stopping_rule(monkeypatch):
+    X, y = load_digits(return_X_y=True)
+    X, found = (X / 16).astype(np.float32), []
+    gone = np.arange(len(y))[(y == 3) & (np.arange(len(y)) % 4 > 0)]
+    kept = np.setdiff1d(np.arange(len(y)), gone)
+    net = NeuralNetClassifier(unlearner=CalibratedTeacher(), max_epochs=15, random_state=0)
+    net.fit(X, y).set_params(unlearner=MarginalInformation())
+    for shift in (0.0, -3.0):
+        monkeypatch.setattr(_selection, "part_shift", lambda *_, shift=shift: shift)
+        model = copy.deepcopy(net)
+        model.unlearn(X[gone], y[gone], X_retain=X[kept], y_retain=y[kept])
+        found.append(model.score(X[gone], y[gone]))
+    assert found[1] < found[0] - 0.02

@@ -22,7 +22,7 @@ from _report import report, versions
 from skunlearn.exceptions import UnlearningError
 from skunlearn.neural_network import JustInTime, NeuralNetClassifier
 
-SEEDS = range(3)
+SEEDS = range(5)
 CENTRES = np.array([[-1.1, 0.0], [1.1, 0.0]])
 FORMS = {
     "anchor": {"lr": 0.003},

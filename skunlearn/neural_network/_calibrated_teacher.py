@@ -68,7 +68,7 @@ class CalibratedTeacher(Unlearner):
     ridge regression on random features fits it whose exact sums have forgotten it. At that rank
     the unseen rows of its class say how well it would be fitted, and no row is to be fitted better
     than it is. Where a part of a class goes, the logit of the class falls by the logarithm of what
-    remains, in the temperature of the net, and by half of what the ridge loses; where all of it
+    remains, in the temperature of the net, and by a share of what the ridge loses; where all of it
     goes, the level is what the net says of the class on rows of others. The other classes share
     the rest in the proportions of the net and, to a quarter, of the ridge. For regression the
     level is an absolute residual, in the direction of what the ridge predicts.

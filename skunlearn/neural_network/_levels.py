@@ -10,7 +10,10 @@ from scipy.stats import mannwhitneyu, norm, rankdata, ttest_ind
 _POOL = 50  # rows of a class that weigh as much as all others together, in its quantiles
 _ENOUGH = 100  # learned rows of a class in which a rank is taken, without all others
 _COUPLING = 0.97  # correlation of the ranks of a row, learned and unseen, as normal scores
-_FOLLOW = 0.5  # share of the side model's loss that the net has too, where part of a class goes
+# Share of the side model's loss that the net has too: of rows that are unlike the others of their
+# class, and of a class of which less than `PART` remains.
+_FOLLOW, FOLLOW_PART = 0.5, 0.2
+PART = 0.8
 _KNOTS = 200
 _LEAST = 1e-3
 
@@ -102,19 +105,19 @@ def class_levels(unseen, reference, code, phi, margin, retained, temperature):
     ndarray of shape (m, k)
         No level is above `phi`.
     """
-    lost = _lost_margin(reference, code, margin)
-    spread = np.subtract(*unseen.quantiles(code, [0.75, 0.25]))
     own = reference.margin[reference.codes == code]
+    lost = lost_margin(own, margin)
+    spread = np.subtract(*unseen.quantiles(code, [0.75, 0.25]))
     side_spread = np.subtract(*quantiles(own, [0.75, 0.25])) if lost else 1.0
     shift = temperature * np.log(max(retained, _LEAST))
-    shift += _FOLLOW * lost * spread / max(side_spread, _LEAST)
+    follow = _FOLLOW if retained >= PART else FOLLOW_PART
+    shift += follow * lost * spread / max(side_spread, _LEAST)
     at = _blurred(ranks(reference, code, phi, margin - lost))
     return np.minimum(unseen.quantiles(code, at) + shift, phi[:, None])
 
 
-def _lost_margin(reference, code, margin):
-    """By how much the margins of rows lie below those of their class, beyond chance."""
-    own = reference.margin[reference.codes == code]
+def lost_margin(own, margin):
+    """By how much the margins of rows lie below those of rows of their class, beyond chance."""
     if len(own) < 2:
         return 0.0
     lost = margin.mean() - own.mean()

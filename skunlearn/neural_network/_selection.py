@@ -8,9 +8,10 @@ Where the margins differ in law, so will the fit of a net that never saw the row
 import numpy as np
 from scipy.stats import ks_2samp, rankdata, theilslopes
 
+from skunlearn.neural_network._calibration import SMALL
+from skunlearn.neural_network._levels import FOLLOW_PART, PART, lost_margin
 from skunlearn.neural_network._reference import margins
 
-_MOST_GONE = 0.8  # a class that loses a larger part has its own correction
 _LEVEL = 0.01  # of the test; below it a difference of the margins is taken for one
 _MOST = 500  # rows for a slope: it is a median over all pairs
 
@@ -31,11 +32,40 @@ def task_shift(task):
         return shift
     y = task.forget.y.cpu().numpy()
     some = np.ones(len(y), dtype=bool)
-    if task.is_classifier:
-        some = np.asarray(task.retained)[y] >= _MOST_GONE
     found = side_margins(task.kept["side_model"], task.forget.X, y, task.is_classifier)
+    if task.is_classifier:
+        some = np.asarray(task.retained)[y] >= PART
+        for code in np.unique(y[~some]):
+            gone = y == code
+            shift[gone] = part_shift(found[gone], calibration, code)
     shift[some] = selection_shift(found[some], calibration.margins, calibration.phi)
     return shift
+
+
+def part_shift(forget_margins, calibration, code):
+    """Return what to add to the level of rows of a class of which a large part goes.
+
+    Without them there are fewer examples of the class: their margins fall below those of its
+    unseen rows, and the net loses a part of that, in its own units.
+
+    Parameters
+    ----------
+    forget_margins : ndarray of shape (m,)
+    calibration : Calibration
+    code : int
+
+    Returns
+    -------
+    float
+        At most 0.
+    """
+    own = calibration.y == code
+    if np.count_nonzero(own) < SMALL:
+        return 0.0
+    margins, fit = calibration.margins[own], calibration.phi[own]
+    spread, side_spread = (np.subtract(*np.quantile(x, [0.75, 0.25])) for x in (fit, margins))
+    lost = lost_margin(margins, forget_margins)
+    return float(min(FOLLOW_PART * lost * spread / side_spread, 0.0)) if side_spread > 0 else 0.0
 
 
 def side_margins(side, X, y, is_classifier):

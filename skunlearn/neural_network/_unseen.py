@@ -4,13 +4,15 @@ import numpy as np
 import torch
 
 from skunlearn.exceptions import UnlearningError
+from skunlearn.neural_network._selection import task_shift
 
 
 def unseen_like_forgotten(task):
     """Return outputs on unseen rows, weighted to the classes of the rows to forget.
 
     Where a part of a class is forgotten, its logit is lowered by the logarithm of the share that
-    remains, times the temperature; where a class goes whole, or has no unseen row, rows of the
+    remains, times the temperature, and by what the stopping rule lowers it by besides (see
+    `task_shift`); where a class goes whole, or has no unseen row, rows of the
     other classes stand in, read as if that class were theirs.
 
     Parameters
@@ -37,10 +39,11 @@ def unseen_like_forgotten(task):
             "There are no rows that the net has not learned from to compare with: fit with a "
             'train_split, or choose target="zero".'
         )
-    classes, counts = np.unique(task.forget.y.cpu().numpy(), return_counts=True)
+    y, shift = task.forget.y.cpu().numpy(), task_shift(task)
+    classes, counts = np.unique(y, return_counts=True)
     parts = []
     for code, count in zip(classes, counts, strict=True):
-        outputs = _of_class(calibration, code, task.retained[code])
+        outputs = _of_class(calibration, code, task.retained[code], shift[y == code].mean())
         parts.append(
             (
                 outputs,
@@ -57,11 +60,11 @@ def unseen_like_forgotten(task):
     )
 
 
-def _of_class(calibration, code, share):
+def _of_class(calibration, code, share, shift):
     own = calibration.y == code
     if share > 0 and own.any():
         outputs = calibration.outputs[own].copy()
-        outputs[:, code] += calibration.temperature * np.log(share)
+        outputs[:, code] += calibration.temperature * np.log(share) + shift
         return outputs
     others = calibration.outputs[~own]
     return others if len(others) else calibration.outputs
