@@ -536,3 +536,19 @@ def test_the_law_to_reach_is_lowered_with_the_stopping_rule(monkeypatch):
         model.unlearn(X[gone], y[gone], X_retain=X[kept], y_retain=y[kept])
         found.append(model.score(X[gone], y[gone]))
     assert found[1] < found[0] - 0.02
+
+
+def test_the_curvature_is_needed_without_retained_rows_only():
+    X, y = load_digits(return_X_y=True)
+    X = (X / 16).astype(np.float32)
+    net = NeuralNetClassifier(keep=("side_model", "reference"), max_epochs=5, random_state=0)
+    net.fit(X, y)
+    with pytest.raises(UnlearningError, match="CalibratedTeacher needs curvature from fit"):
+        net.unlearn(X[:60], y[:60])
+    net.set_params(unlearner=CalibratedTeacher(significance=1)).unlearn(
+        X[:60], y[:60], X_retain=X[60:], y_retain=y[60:]
+    )
+    assert net.n_samples_retained_ == len(y) - 60
+    assert set(NeuralNetClassifier(max_epochs=1, random_state=0).fit(X, y)._pieces_) == {
+        "side_model", "curvature", "reference"
+    }  # fmt: skip

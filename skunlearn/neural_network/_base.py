@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import inspect
+import itertools
 
 import numpy as np
 import torch
@@ -100,7 +101,8 @@ class UnlearnableNetMixin(UnlearnerMixin):
     def _names_to_keep(self):
         if isinstance(self.keep, str) and self.keep == "auto":
             strategy = self._strategy()
-            return tuple(dict.fromkeys((*strategy.requires_kept, *strategy.uses_kept)))
+            names = strategy.requires_kept, strategy.requires_kept_alone, strategy.uses_kept
+            return tuple(dict.fromkeys(itertools.chain(*names)))
         if isinstance(self.keep, str) and self.keep == "all":
             return tuple(sorted(PIECES))
         if not isinstance(self.keep, (tuple, list)):

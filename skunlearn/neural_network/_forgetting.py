@@ -109,12 +109,14 @@ class Forgetting:
         if after.counts is not None and (missing := -after.counts.clip(max=0).sum()):
             raise NotLearnedError(not_learned_message(missing, len(self.X)))
         forget = self._rows(self.X, self.targets, view.device)
-        missing = [n for n in self.strategy.requires_kept if n not in net._pieces_]
-        if missing:
+        needed = tuple(self.strategy.requires_kept)
+        if self.retain is None:
+            needed += tuple(self.strategy.requires_kept_alone)
+        if missing := [n for n in needed if n not in net._pieces_]:
             raise UnlearningError(
                 f"{type(self.strategy).__name__} needs {', '.join(missing)} from fit, and this net "
                 f"kept {sorted(net._pieces_) or 'nothing of the kind'}: fit with this unlearner, "
-                f"or with keep={tuple(self.strategy.requires_kept)}."
+                f"or with keep={needed}."
             )
         trained = self._trained(before)
         kept = pieces_without(net._pieces_, forget.take(trained), view)

@@ -22,9 +22,10 @@ class Unlearner(BaseEstimator):
     Class attributes declare what is needed, and the net checks it before it starts:
     `requires_retain` (the rows that remain), `requires_labels` (targets of the forget rows),
     `requires_kept` (names of what `fit` must have kept: "side_model", "curvature",
-    "importances", "output_importances", "head"), `kinds` ("classification", "regression"),
-    `guarantee_kind`, and `conditional_on`, what the guarantee rests on. `starts_over` says that
-    nothing of the old net is left.
+    "importances", "output_importances", "head"), `requires_kept_alone` (more of them, where no
+    retained rows are given), `kinds` ("classification", "regression"), `guarantee_kind`, and
+    `conditional_on`, what the guarantee rests on. `starts_over` says that nothing of the old net
+    is left.
 
     Examples
     --------
@@ -49,6 +50,7 @@ class Unlearner(BaseEstimator):
     requires_retain = False
     requires_labels = True
     requires_kept = ()
+    requires_kept_alone = ()
     uses_kept = ()
     kinds = ("classification", "regression")
     guarantee_kind = "approximate"
