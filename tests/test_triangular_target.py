@@ -132,6 +132,17 @@ def test_rows_go_where_they_go_and_labels_may_be_anything():
     assert set(crossed["home"]) == {"own", "rent"}
 
 
+def test_columns_and_targets_of_one_value_are_no_trouble():
+    X, z, y = table(300)
+    X = X.assign(one=1.0, word="all", gaps=np.where(np.arange(300) % 5, X["years"], np.nan))
+    for target in (y, np.zeros(300)):
+        model = TriangularBarycenter(random_state=0, follow_target=0.6)
+        weights = 1 + np.arange(300) % 2
+        model.fit(X, target, sensitive_features=z, sample_weight=weights)
+        out = model.transform(X.assign(word="new"), sensitive_features=z)
+        assert (out["one"] == 1).all() and (out["word"] == "all").all()
+
+
 def test_rows_are_forgotten_with_their_targets():
     X, z, y = table(400)
     words = np.where(y, "yes", "no")

@@ -145,7 +145,8 @@ class Ranks:
         total = np.bincount(own[known], (sample_weight * scores)[known], n)
         mean = np.average(scores, weights=sample_weight)
         self.cell_scores = (total + _SMOOTH * mean) / mass
-        self.rising = np.polyfit(own[known], scores[known], 1)[0] >= 0 if known.any() else True
+        gaps = scores[known] - total.sum() / max(sample_weight[known].sum(), _EDGE)
+        self.rising = bool((sample_weight[known] * gaps) @ own[known] >= 0)
         for k in np.unique(codes):
             here = np.flatnonzero(codes == k)
             middle = _ridge(rows[here], scores[here], sample_weight[here])
