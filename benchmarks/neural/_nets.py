@@ -14,7 +14,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # where _report.py is
 
-from _report import report, versions  # noqa: F401
+from _report import RESULTS, report, versions  # noqa: F401
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from torch import nn

@@ -6,13 +6,17 @@ between two retrained nets as the null; AUC of the loss attack; steps of relearn
 and their share of retraining. Needs SKUNLEARN_DATA.
 
 Usage: python unlearner_table.py [--seeds 3] [--settings "3k" ...] [--sets "random 5 %" ...]
-    [--skip GatedKnowledgeTransfer ...]
+    [--skip GatedKnowledgeTransfer ...] [--only GatedKnowledgeTransfer ...]
+
+Lines go into the file of the setting, beside those of other sets and methods that are there.
 """
 
 import argparse
+import json
 
 from _nets import (
     PACKAGES,
+    RESULTS,
     SETTINGS,
     Split,
     forget_sets,
@@ -46,18 +50,33 @@ def run(setting, names, seed, methods):
     ]
 
 
+def merged(name, table):
+    """Put lines among those of the file that are of other sets or methods."""
+    path = RESULTS / f"{name}.json"
+    old = json.loads(path.read_text())["rows"] if path.exists() else []
+    found = {(row["forget set"], row["method"]): row for row in [*old, *table]}
+    places = {name: i for i, name in enumerate(SETS)}
+    return sorted(found.values(), key=lambda row: places[row["forget set"]])
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--settings", nargs="*", default=list(SETTINGS))
     parser.add_argument("--sets", nargs="*", default=SETS)
     parser.add_argument("--skip", nargs="*", default=())
+    parser.add_argument("--only", nargs="*", default=None)
     options = parser.parse_args()
-    methods = {k: method for k, method in unlearners().items() if k not in options.skip}
+    methods = {
+        name: method
+        for name, method in unlearners().items()
+        if name not in options.skip and (options.only is None or name in options.only)
+    }
     for setting in options.settings:
         rows = []
         for seed in range(options.seeds):  # kept after each seed
             rows += run(setting, options.sets, seed, methods)
             table = mean_sd(rows, ("setting", "forget set", "method"), NUMBERS)
             short = setting.replace(" ", "_").replace(",", "").replace("%", "percent")
-            report(f"neural_table_{short}", table, hardware=hardware(), **versions(*PACKAGES))
+            name = f"neural_table_{short}"
+            report(name, merged(name, table), hardware=hardware(), **versions(*PACKAGES))
