@@ -8,7 +8,8 @@ and their share of retraining. Needs SKUNLEARN_DATA.
 Usage: python unlearner_table.py [--seeds 3] [--settings "3k" ...] [--sets "random 5 %" ...]
     [--skip GatedKnowledgeTransfer ...] [--only GatedKnowledgeTransfer ...]
 
-Lines go into the file of the setting, beside those of other sets and methods that are there.
+Lines go into the file of the setting, beside those of other sets and methods that are there, and in
+place of such of as many seeds or fewer.
 """
 
 import argparse
@@ -54,7 +55,9 @@ def merged(name, table):
     """Put lines among those of the file that are of other sets or methods."""
     path = RESULTS / f"{name}.json"
     old = json.loads(path.read_text())["rows"] if path.exists() else []
-    found = {(row["forget set"], row["method"]): row for row in [*old, *table]}
+    found = {}
+    for row in sorted([*old, *table], key=lambda row: row["seeds"]):  # the most seeds stay
+        found[row["forget set"], row["method"]] = row
     places = {name: i for i, name in enumerate(SETS)}
     return sorted(found.values(), key=lambda row: places[row["forget set"]])
 
