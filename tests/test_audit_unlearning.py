@@ -3,6 +3,7 @@
 import copy
 import html.parser
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from skunlearn.audit import (
     audit_unlearning,
     compare_unlearners,
 )
+from skunlearn.audit._described import Described
 from skunlearn.audit._rank_tests import (
     BLOCKS,
     _outlyingness,
@@ -170,6 +172,17 @@ def test_the_table_has_what_the_metrics_say(cancer):
     assert frame.loc["nothing", "max_difference"] == pytest.approx(gap)
     assert frame.loc["(refits)", "score_forget"] == pytest.approx(refit.score(X[:9], y[:9]))
     assert "js" not in frame and "entropy" not in frame
+
+
+def test_the_null_of_a_refit_is_its_distance_to_the_others():
+    laws = np.random.default_rng(0).dirichlet(np.ones(3), size=(3, 20))
+    refits = [Outputs({"forget": law}, {}, {}, {}) for law in laws]
+    found = Described(refits, SimpleNamespace(classifies=True, method="predict_proba"))
+    gaps = np.abs(laws[:, None] - laws).max(axis=(2, 3))
+    np.testing.assert_allclose(found.null["largest gap"], gaps.sum(axis=1) / 2)
+    own = found.numbers(refits[0])["largest gap"]  # of a model that is one of the refits
+    assert own == pytest.approx(gaps[0].mean())
+    assert len(set(found.null["entropy"])) == 3
 
 
 def test_attacks_are_columns_of_the_table():

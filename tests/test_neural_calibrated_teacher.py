@@ -17,6 +17,7 @@ from skunlearn.neural_network import (
     MarginalInformation,
     NeuralNetClassifier,
     NeuralNetRegressor,
+    Unlearner,
     _selection,
 )
 from skunlearn.neural_network._calibration import Calibration
@@ -33,6 +34,7 @@ from skunlearn.neural_network._levels import (
 from skunlearn.neural_network._reference import Reference, margins
 from skunlearn.neural_network._selection import part_shift
 from skunlearn.neural_network._side_model import SideModel
+from skunlearn.neural_network._unseen import unseen_like_forgotten
 from skunlearn.neural_network._view import NetView, Rows
 
 
@@ -522,10 +524,18 @@ def test_the_level_of_part_of_a_class_falls_with_the_margins_of_the_side_model()
     assert part_shift(own - 1, few, 0) == 0
 
 
+class Looks(Unlearner):
+    """Changes nothing; keeps what unseen rows like the forgotten ones say."""
+
+    def _unlearn(self, task):
+        outputs, codes, _ = unseen_like_forgotten(task)
+        self.found = outputs[codes == 3].numpy()
+
+
 @pytest.mark.filterwarnings("ignore:Only .* rows were held out")
 def test_the_law_to_reach_is_lowered_with_the_stopping_rule(monkeypatch):
     X, y = load_digits(return_X_y=True)
-    X, found = (X / 16).astype(np.float32), []
+    X, found, laws = (X / 16).astype(np.float32), [], []
     gone = np.arange(len(y))[(y == 3) & (np.arange(len(y)) % 4 > 0)]
     kept = np.setdiff1d(np.arange(len(y)), gone)
     net = NeuralNetClassifier(unlearner=CalibratedTeacher(), max_epochs=15, random_state=0)
@@ -535,7 +545,13 @@ def test_the_law_to_reach_is_lowered_with_the_stopping_rule(monkeypatch):
         model = copy.deepcopy(net)
         model.unlearn(X[gone], y[gone], X_retain=X[kept], y_retain=y[kept])
         found.append(model.score(X[gone], y[gone]))
+        look = copy.deepcopy(net).set_params(unlearner=Looks())
+        look.unlearn(X[gone], y[gone])
+        laws.append(look.unlearner.found)
     assert found[1] < found[0] - 0.02
+    change = laws[1] - laws[0]
+    np.testing.assert_allclose(change[:, 3], -3, atol=1e-5)
+    assert not np.delete(change, 3, axis=1).any()
 
 
 def test_the_curvature_is_needed_without_retained_rows_only():

@@ -15,6 +15,7 @@ from skunlearn._transport import maximal_coupling, ranked_coupling
 from skunlearn.datasets import fetch_adult
 from skunlearn.exceptions import NotLearnedError, UnlearningError
 from skunlearn.feature_unlearning import TriangularBarycenter
+from skunlearn.feature_unlearning._triangular_target import Target
 
 
 def table(n=3000, seed=0):
@@ -96,6 +97,29 @@ def test_more_of_the_target_is_kept_and_the_group_stays_away(options):
     noise = np.random.default_rng(0).permutation(y)
     parts, _ = moved(0.7, X, z, noise, **options)
     assert target_auc(parts, targets) < found[0.0] + 0.01
+
+
+def test_scores_of_rows_are_by_models_that_have_not_seen_them():
+    rng = np.random.default_rng(0)
+    parts, y = rng.integers(0, 50, (600, 6)), rng.integers(0, 2, 600)
+    target = Target(0.6, 0)
+    scores = target.fit(parts, y, np.ones(600), rng.random(600))
+    assert np.corrcoef(target.scores(parts), y)[0, 1] > 0.6  # positive control: noise by heart
+    assert abs(np.corrcoef(scores, y)[0, 1]) < 0.15
+
+
+def test_numbers_that_fall_with_the_target_are_followed_as_those_that_rise():
+    rng = np.random.default_rng(0)
+    z, x = rng.choice(["f", "m"], 6000), rng.normal(size=6000)
+    y, found = x + 0.2 * rng.normal(size=6000) > 0.5, {}
+    for sign in (1, -1):
+        X = pd.DataFrame({"x": sign * (x + 0.8 * (z == "m"))})
+        for follow in (0.0, 0.9):
+            parts, targets = moved(follow, X, z, y, bins=2)
+            found[sign, follow] = roc_auc_score(targets[1], sign * parts[1][0]["x"])
+    assert found[1, 0.9] > found[1, 0.0] + 0.02
+    assert found[-1, 0.9] > found[-1, 0.0] + 0.02
+    assert found[-1, 0.9] == pytest.approx(found[1, 0.9], abs=0.02)
 
 
 def test_adult_keeps_more_of_the_income():
