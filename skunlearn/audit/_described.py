@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skunlearn.metrics._divergence import jensen_shannon, largest_difference
+from skunlearn.metrics._divergence import jensen_shannon, largest_difference, pairwise
 from skunlearn.metrics._entropy import entropies_of, ks_distance
 
 
@@ -31,18 +31,18 @@ class Described:
         self.refits = {
             name: [view(one) for one in refits] for name, (view, _) in self.quantities.items()
         }
+        others = max(len(refits) - 1, 1)
         self.null = {
-            name: np.array([self._to(name, one, i) for i, one in enumerate(views)])
+            name: pairwise(views, self.quantities[name][1]).sum(axis=1) / others
             for name, views in self.refits.items()
         }
         if self.entropies:
             self.null["entropy"] = np.array([self.entropies(one).mean() for one in refits])
 
-    def _to(self, name, view, left_out=None):
-        """Mean distance of a model to the refits, one of them perhaps left out."""
+    def _to(self, name, view):
+        """Mean distance of a model to the refits."""
         distance = self.quantities[name][1]
-        others = [one for i, one in enumerate(self.refits[name]) if i != left_out]
-        return float(np.mean([distance(view, one) for one in others])) if others else 0.0
+        return float(np.mean([distance(view, one) for one in self.refits[name]]))
 
     def numbers(self, model):
         """Return what a model shows, a number by quantity."""

@@ -154,13 +154,13 @@ def divergence_from_refit(unlearned, refits, X):
             check_is_fitted(model)
     predicted = [np.asarray(model.predict(X)) for model in models]
     if is_classification(unlearned, predicted[0]):
-        found = {"disagreement": _pairwise(predicted, lambda a, b: np.mean(a != b))}
+        found = {"disagreement": pairwise(predicted, lambda a, b: np.mean(a != b))}
         if all(hasattr(model, "predict_proba") for model in models):
             laws = _aligned(models, X)
             found = {
-                "js": _pairwise(laws, jensen_shannon),
-                "tv": _pairwise(laws, lambda a, b: np.abs(a - b).sum(axis=1).mean() / 2),
-                "max_gap": _pairwise(laws, largest_difference),
+                "js": pairwise(laws, jensen_shannon),
+                "tv": pairwise(laws, lambda a, b: np.abs(a - b).sum(axis=1).mean() / 2),
+                "max_gap": pairwise(laws, largest_difference),
                 **found,
             }
     else:
@@ -168,8 +168,8 @@ def divergence_from_refit(unlearned, refits, X):
         scale = np.std(predicted[1:], axis=(0, 1))
         predicted = [values / np.where(scale > 0, scale, 1.0) for values in predicted]
         found = {
-            "rms": _pairwise(predicted, lambda a, b: np.sqrt(np.mean((a - b) ** 2))),
-            "max_difference": _pairwise(predicted, largest_difference),
+            "rms": pairwise(predicted, lambda a, b: np.sqrt(np.mean((a - b) ** 2))),
+            "max_difference": pairwise(predicted, largest_difference),
         }
     same = type(unlearned) is type(refits[0]) and isinstance(unlearned, BaseEstimator)
     return RefitDivergence(
@@ -200,7 +200,8 @@ def largest_difference(one, other):
     return np.abs(one - other).max()
 
 
-def _pairwise(outputs, distance):
+def pairwise(outputs, distance):
+    """Matrix of the distances of some outputs to each other."""
     n = len(outputs)
     matrix = np.zeros((n, n))
     for i in range(n):
