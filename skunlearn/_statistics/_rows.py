@@ -34,8 +34,8 @@ def content_blocks(values, arrays=None):
     values = np.asarray(values)
     numbers = values.dtype.kind in "bifu" and not has_large_integers(values)
     values = values[:, None] if values.ndim == 1 else values.reshape(len(values), values.shape[1])
-    if numbers:
-        return [values.astype(np.float64, copy=False)]
+    if numbers:  # uint64 would be taken for words; others become float64 piece by piece
+        return [values.astype(np.float64) if values.dtype == np.uint64 else values]
     return [label_words(column)[:, None] for column in values.T]
 
 

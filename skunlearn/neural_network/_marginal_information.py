@@ -31,7 +31,7 @@ class MarginalInformation(IterativeUnlearner):
 
     Parameters
     ----------
-    gamma : float, default=3.0
+    gamma : float, default=6.0
         Weight of the penalty.
     score : {"margin", "loss", "proba", "label"}, default="margin"
         S': the margin z_y - logsumexp(other logits), the cross-entropy, the probability of the
@@ -55,7 +55,7 @@ class MarginalInformation(IterativeUnlearner):
         Passes over the forget rows; the budget, where the stopping rule is not met before.
     batch_size : int, default=64
         Retained rows in a step.
-    forget_batch_size : int, default=16
+    forget_batch_size : int, default=64
         Forget rows in a step.
     optimizer : {"adam", "sgd"}, default="adam"
     stopping : {"calibrated", None}, default="calibrated"
@@ -110,7 +110,7 @@ class MarginalInformation(IterativeUnlearner):
 
     def __init__(
         self,
-        gamma=3.0,
+        gamma=6.0,
         score="margin",
         target="law",
         share="balanced",
@@ -119,7 +119,7 @@ class MarginalInformation(IterativeUnlearner):
         lr=1e-3,
         n_epochs=20,
         batch_size=64,
-        forget_batch_size=16,
+        forget_batch_size=64,
         optimizer="adam",
         stopping="calibrated",
     ):
