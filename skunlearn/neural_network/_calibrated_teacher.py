@@ -70,8 +70,8 @@ class CalibratedTeacher(Unlearner):
     than it is. Where a part of a class goes, the logit of the class falls by the logarithm of what
     remains, in the temperature of the net, and by a share of what the ridge loses; where all of it
     goes, the level is what the net says of the class on rows of others. The other classes share
-    the rest in the proportions of the net and, to a quarter, of the ridge. For regression the
-    level is an absolute residual, in the direction of what the ridge predicts.
+    the rest in the proportions of the net, moved towards what the ridge takes the row for. For
+    regression the level is an absolute residual, in the direction of what the ridge predicts.
 
     *Direction.* The gradient is divided by a Gauss-Newton matrix of the outputs on training rows
     (K-FAC, of `Linear` and `Conv2d` layers; other parameters stay), so that a step changes the

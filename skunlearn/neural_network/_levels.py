@@ -9,12 +9,10 @@ from scipy.stats import mannwhitneyu, norm, rankdata, ttest_ind
 
 _POOL = 50  # rows of a class that weigh as much as all others together, in its quantiles
 _ENOUGH = 100  # learned rows of a class in which a rank is taken, without all others
-_COUPLING = 0.97  # correlation of the ranks of a row, learned and unseen, as normal scores
 # Share of the side model's loss that the net has too: of rows that are unlike the others of their
 # class, and of a class of which less than `PART` remains.
 _FOLLOW, FOLLOW_PART = 0.5, 0.2
 PART = 0.8
-_KNOTS = 200
 _LEAST = 1e-3
 
 
@@ -102,7 +100,7 @@ def class_levels(unseen, reference, code, phi, margin, retained, temperature):
 
     Returns
     -------
-    ndarray of shape (m, k)
+    ndarray of shape (m,)
         No level is above `phi`.
     """
     own = reference.margin[reference.codes == code]
@@ -112,8 +110,8 @@ def class_levels(unseen, reference, code, phi, margin, retained, temperature):
     shift = temperature * np.log(max(retained, _LEAST))
     follow = _FOLLOW if retained >= PART else FOLLOW_PART
     shift += follow * lost * spread / max(side_spread, _LEAST)
-    at = _blurred(ranks(reference, code, phi, margin - lost))
-    return np.minimum(unseen.quantiles(code, at) + shift, phi[:, None])
+    at = ranks(reference, code, phi, margin - lost)
+    return np.minimum(unseen.quantiles(code, at) + shift, phi)
 
 
 def lost_margin(own, margin):
@@ -125,18 +123,11 @@ def lost_margin(own, margin):
     return float(lost * max(0.0, 1 - noise / lost**2)) if lost else 0.0
 
 
-def _blurred(at):
-    """Ranks that a row may have once it is unseen: normal scores, correlated with those it has."""
-    grid = norm.ppf((np.arange(41) + 0.5) / 41)
-    scores = _COUPLING * norm.ppf(at)[:, None] + np.sqrt(1 - _COUPLING**2) * grid
-    return norm.cdf(scores)
-
-
 def absent_levels(calibration, code, score):
     """Levels of rows of a class of which nothing remains: what the net says of it elsewhere."""
     others = calibration.y != code
     values = phi_of(calibration.outputs[others].astype(np.float64), code)
-    return quantiles(values, (rankdata(score) - 0.5) / len(score))[:, None]
+    return quantiles(values, (rankdata(score) - 0.5) / len(score))
 
 
 def residual_levels(unseen, reference, residual, distance):

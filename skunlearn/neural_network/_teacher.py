@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from scipy.special import expit, softmax
 from scipy.stats import ks_2samp
 from torch.nn import functional as F
 
@@ -15,8 +16,7 @@ from skunlearn.neural_network._levels import (
 from skunlearn.neural_network._reference import Reference, margins
 from skunlearn.neural_network._side_model import SideModel
 
-_SHARPNESS = 16.0  # of the softmax of side scores, which lie about 0 and 1
-_SIDE = 0.25  # share of the side model in the proportions of the other classes
+_SIDE = 4.0  # nats that a side score of 1 adds to the logit of another class
 _PART = 0.75  # share of a class that remains, below which even held out rows are affected
 
 
@@ -24,8 +24,8 @@ class ClassTeacher:
     """Probabilities of the classes for each forget row.
 
     Its own class gets the probability that belongs to the level of the row; the others share the
-    rest, in the proportions of the net and, to a quarter, of the side model. Rows that were held
-    out at fit are unseen as they are, unless much of their class goes.
+    rest, in the proportions of the net, moved towards what the side model takes the row for. Rows
+    that were held out at fit are unseen as they are, unless much of their class goes.
 
     Parameters
     ----------
@@ -78,8 +78,8 @@ class ClassTeacher:
                     calibration.temperature,
                 )
             if retained > _PART:
-                levels[held[rows]] = phi[rows][held[rows], None]
-            p_own[rows] = (1 / (1 + np.exp(-levels))).mean(axis=1)
+                levels[held[rows]] = phi[rows][held[rows]]
+            p_own[rows] = expit(levels)
         targets = (1 - p_own)[:, None] * _others(outputs.double().cpu().numpy(), side, codes)
         targets[np.arange(len(codes)), codes] = p_own
         self.targets = torch.as_tensor(targets, dtype=outputs.dtype, device=outputs.device)
@@ -134,10 +134,6 @@ class NumberTeacher:
 
 def _others(logits, side, codes):
     """Proportions of the classes that a row does not belong to."""
-    rows, parts = np.arange(len(codes)), []
-    for weight, scores in ((1 - _SIDE, logits), (_SIDE, _SHARPNESS * side)):
-        scores = scores.copy()
-        scores[rows, codes] = -np.inf
-        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
-        parts.append(weight * scores / scores.sum(axis=1, keepdims=True))
-    return sum(parts)
+    scores = logits + _SIDE * side
+    scores[np.arange(len(codes)), codes] = -np.inf
+    return softmax(scores, axis=1)
