@@ -92,6 +92,7 @@ class SmallConv(nn.Module):
 SETTINGS = {
     "20k clean": {"n": 20_000},
     "20k, 10 % wrong": {"n": 20_000, "noise": 0.1},
+    "20k, 5 % wrong": {"n": 20_000, "noise": 0.05},
     "3k": {"n": 3_000},
 }
 

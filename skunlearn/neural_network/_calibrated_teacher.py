@@ -20,6 +20,7 @@ from skunlearn.neural_network._unlearner import (
 _FEWEST = 10  # unseen rows without which there is no level to aim at
 _CHUNK = 1024  # forget rows in one pass
 _LOOK = 25  # steps between two looks at all forget rows, with retained rows
+_PASSES = 1  # over the retained rows at most: where they are few, more is much of a fit
 _PATIENCE, _GAIN = 4, 0.9  # a loss that fell by less than a tenth in four looks has settled
 _DECAY = 0.8  # of the size of steps, where one has not gained a tenth
 _SMALL = 1 / 30  # steps of less than this share of the first have settled
@@ -32,23 +33,23 @@ class CalibratedTeacher(Unlearner):
     of its rank among the rows) is fitted, from the rows held out at fit; and which other classes
     it is taken for, from the net and from a linear model beside it whose sums forget exactly. The
     net goes there along its curvature, kept at fit, so that no retained row is needed; where
-    retained rows are given it is trained on them at the same time.
+    retained rows are given it is then trained on both.
 
     Parameters
     ----------
     step : float, default=0.3
-        Without retained rows: root mean square change of the outputs on training rows in a step;
-        in nats, or for regression in root mean square residuals of unseen rows. It shrinks where
+        Along the curvature: root mean square change of the outputs on training rows in a step; in
+        nats, or for regression in root mean square residuals of unseen rows. It shrinks where
         the loss hardly falls.
     tol : float, default=0.05
         Stop once the loss, the divergence from the targets, is this share of what it was; or once
         it has settled.
     max_steps : int, default=60
-        Without retained rows.
-    lr : float, default=0.001
+        Along the curvature.
+    lr : float, default=0.0003
         Learning rate of Adam, with retained rows.
     max_steps_retain : int, default=300
-        With retained rows.
+        With retained rows, of which no more than one pass is made.
     batch_size : int, default=64
         Forget rows, and as many retained ones, in a step with retained rows.
     significance : float, default=0.05
@@ -119,7 +120,7 @@ class CalibratedTeacher(Unlearner):
         step=0.3,
         tol=0.05,
         max_steps=60,
-        lr=0.001,
+        lr=0.0003,
         max_steps_retain=300,
         batch_size=64,
         significance=0.05,
@@ -209,12 +210,15 @@ class CalibratedTeacher(Unlearner):
                 parameter.copy_(value)
 
     def _with_retained(self, task, teacher):
-        """Take steps of Adam on forget rows and as many retained ones."""
+        """Go along the curvature where it was kept; then Adam on forget rows and retained ones."""
         net, forget = task.net, task.forget
+        losses = [float(teacher.loss(net.all_outputs(forget.X)))]
+        if Curvature.name in task.kept:  # Adam alone starts with steps that cost other rows much
+            self._along_curvature(task, teacher)
         optimizer = make_optimizer("adam", net.module.parameters(), self.lr)
         remaining = task.retain.forever(self.batch_size, task.generator)
-        losses = [float(teacher.loss(net.all_outputs(forget.X)))]
-        for i in range(1, self.max_steps_retain + 1):
+        most = min(self.max_steps_retain, _PASSES * -(-len(task.retain) // self.batch_size))
+        for i in range(1, most + 1):
             rows = torch.randperm(len(forget), generator=task.generator)[: self.batch_size]
             rows = rows.to(net.device)
             loss = teacher.loss(net.outputs(forget.X[rows]), rows)
