@@ -1,8 +1,10 @@
 """Unlearners beside retraining: the lines of a table, the same for every kind of data."""
 
 import copy
+import json
 
 from _nets import (
+    RESULTS,
     accuracies,
     js_divergence,
     membership_auc,
@@ -92,3 +94,13 @@ def compare(net, split, seed, methods, **labels):
             continue
         add(method, model, spent)
     return lines
+
+
+def merged(name, table, sets):
+    """Put lines among those of the file of other sets or methods, or of more seeds."""
+    path = RESULTS / f"{name}.json"
+    old = json.loads(path.read_text())["rows"] if path.exists() else []
+    found = {}
+    for row in sorted([*old, *table], key=lambda row: row["seeds"]):  # the most seeds stay
+        found[row["forget set"], row["method"]] = row
+    return sorted(found.values(), key=lambda row: sets.index(row["forget set"]))

@@ -11,6 +11,9 @@ By default 4000 images, which a net of 141 thousand weights learns by heart in s
 ``--full`` takes all 50,000 and wider layers, for which there is ``--device cuda``.
 
 Usage: python images.py [--seeds 5] [--sets random part class] [--full] [--device cuda]
+    [--only CalibratedTeacher ...]
+
+Lines go into the file of the set as `unlearner_table.py` puts them.
 """
 
 import argparse
@@ -26,7 +29,7 @@ from _nets import (
     report,
     versions,
 )
-from _table import NUMBERS, compare, unlearners
+from _table import NUMBERS, compare, merged, unlearners
 from sklearn.cluster import KMeans
 
 from skunlearn.neural_network import NeuralNetClassifier
@@ -70,16 +73,17 @@ def request(data, name, seed):
     return Split(data, np.sort(order[: len(order) // 20]))
 
 
-def run(seed, names, size, device):
+def run(seed, names, size, device, only):
     """Lines of one seed, by kind of forgetting."""
     data = cifar10(**size["images"], seed=seed)
     params = {"module": SmallConv, "keep": KEEP, "device": device, "random_state": seed}
     net = NeuralNetClassifier(**params, **size["net"]).fit(data.X, data.y)
+    methods = {k: v for k, v in unlearners(METHODS).items() if only is None or k in only}
     found = {}
     for name in names:
         split = request(data, name, seed)
         labels = {"forget set": name, "rows": len(split.forget)}
-        found[name] = compare(net, split, seed, unlearners(METHODS), **labels)
+        found[name] = compare(net, split, seed, methods, **labels)
     return found
 
 
@@ -89,15 +93,19 @@ if __name__ == "__main__":
     parser.add_argument("--sets", nargs="*", default=["random", "part", "class"])
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--only", nargs="*", default=None)
     options = parser.parse_args()
     size = FULL if options.full else REDUCED
     rows = {name: [] for name in options.sets}
     for seed in range(options.seeds):  # kept after each seed
-        for name, lines in run(seed, options.sets, size, options.device).items():
+        found = run(seed, options.sets, size, options.device, options.only)
+        for name, lines in found.items():
             rows[name] += lines
+            file = f"neural_images_{name}{'_full' if options.full else ''}"
+            table = mean_sd(rows[name], ("forget set", "method"), ("rows", *NUMBERS))
             report(
-                f"neural_images_{name}{'_full' if options.full else ''}",
-                mean_sd(rows[name], ("forget set", "method"), ("rows", *NUMBERS)),
+                file,
+                merged(file, table, [name]),
                 hardware=hardware(options.device),
                 **versions(*PACKAGES),
             )

@@ -1,4 +1,4 @@
-"""Every unlearner on MNIST: three settings, four kinds of forget sets, beside retraining.
+"""Every unlearner on MNIST: four settings, four kinds of forget sets, beside retraining.
 
 Accuracies in percent on forgotten, remaining and test rows; distance of the forget accuracy to
 that of a retrained net; Jensen–Shannon divergence to it on the forget rows (nats), with that
@@ -13,11 +13,9 @@ place of such of as many seeds or fewer.
 """
 
 import argparse
-import json
 
 from _nets import (
     PACKAGES,
-    RESULTS,
     SETTINGS,
     Split,
     forget_sets,
@@ -28,7 +26,7 @@ from _nets import (
     report,
     versions,
 )
-from _table import NUMBERS, compare, unlearners
+from _table import NUMBERS, compare, merged, unlearners
 
 SETS = ("random 1 %", "random 5 %", "75 % of the 3s", "class 3")
 
@@ -51,17 +49,6 @@ def run(setting, names, seed, methods):
     ]
 
 
-def merged(name, table):
-    """Put lines among those of the file that are of other sets or methods."""
-    path = RESULTS / f"{name}.json"
-    old = json.loads(path.read_text())["rows"] if path.exists() else []
-    found = {}
-    for row in sorted([*old, *table], key=lambda row: row["seeds"]):  # the most seeds stay
-        found[row["forget set"], row["method"]] = row
-    places = {name: i for i, name in enumerate(SETS)}
-    return sorted(found.values(), key=lambda row: places[row["forget set"]])
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=3)
@@ -82,4 +69,4 @@ if __name__ == "__main__":
             table = mean_sd(rows, ("setting", "forget set", "method"), NUMBERS)
             short = setting.replace(" ", "_").replace(",", "").replace("%", "percent")
             name = f"neural_table_{short}"
-            report(name, merged(name, table), hardware=hardware(), **versions(*PACKAGES))
+            report(name, merged(name, table, SETS), hardware=hardware(), **versions(*PACKAGES))
