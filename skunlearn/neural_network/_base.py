@@ -21,30 +21,20 @@ from skunlearn.exceptions import UnlearningError
 from skunlearn.neural_network._calibrated_teacher import CalibratedTeacher
 from skunlearn.neural_network._calibration import Calibration
 from skunlearn.neural_network._data import HeldOut, arrays_of
-from skunlearn.neural_network._forgetting import Forgetting, shallow
+from skunlearn.neural_network._forgetting import Forgetting
 from skunlearn.neural_network._kept import PIECES, Fitted, codes_of, make_pieces, residues_of
 from skunlearn.neural_network._modules import MLP
+from skunlearn.neural_network._randomness import Randomness
+from skunlearn.neural_network._saving import STATE, SavingMixin
 from skunlearn.neural_network._selection import side_margins
 from skunlearn.neural_network._unlearner import Unlearner
 from skunlearn.neural_network._view import NetView, Rows
-
-# Private attributes of a fitted net; skorch takes what does not end in _ for a parameter.
-_STATE = (
-    "_calibration_",
-    "_pieces_",
-    "_prints_",
-    "_key_",
-    "_n_rows_",
-    "_n_requests_",
-    "_unlearned_with_",
-    "unlearning_history_",
-)
 
 # Parameters whose own parameters skorch would set in vain, on the net.
 _NESTED = ("unlearner__", "train_split__")
 
 
-class UnlearnableNetMixin(UnlearnerMixin):
+class UnlearnableNetMixin(SavingMixin, UnlearnerMixin):
     """A skorch net that validates its input, is deterministic under `random_state`, and forgets.
 
     Subclasses say of which kind they are, and how targets become tensors and back.
@@ -176,7 +166,7 @@ class UnlearnableNetMixin(UnlearnerMixin):
         return self
 
     def _own_randomness(self, *stream):
-        return _Randomness(self._stream_seed(*stream), self.device)
+        return Randomness(self._stream_seed(*stream), self.device)
 
     def _stream_seed(self, *stream):
         """Seed of one use of randomness: fit, what is kept, a request; apart from the others."""
@@ -241,7 +231,7 @@ class UnlearnableNetMixin(UnlearnerMixin):
 
     def initialize_module(self):
         """Make the module: of the class, shaped to the data; or a copy of the instance."""
-        for name in _STATE:  # new weights know nothing of the rows
+        for name in STATE:  # new weights know nothing of the rows
             vars(self).pop(name, None)
         self.module_ = self._new_module()
         return self
@@ -406,58 +396,10 @@ class UnlearnableNetMixin(UnlearnerMixin):
         self._check_maintained(AttributeError)
         return self._n_rows_
 
-    def to_sklearn(self):
-        """Give a net for serving: parameters and weights, no fingerprints, nothing kept from `fit`.
-
-        Returns
-        -------
-        net
-            Of this class; it predicts, and cannot forget.
-        """
-        check_is_fitted(self)
-        out = shallow(self)
-        for name in (*_STATE, "optimizer_"):
-            vars(out).pop(name, None)
-        out.module_ = copy.deepcopy(self.module_)
-        out.history_ = None
-        return out
-
-    def save_params(self, f_params=None, *args, use_safetensors=None, **kwargs):
-        """Save the weights, as safetensors unless other things than weights are to be saved.
-
-        Parameters
-        ----------
-        f_params : path or file-like, default=None
-        *args, **kwargs
-            As in skorch.
-        use_safetensors : bool, default=None
-            None: true if only `f_params` is given.
-        """
-        use = _only_weights(args, kwargs) if use_safetensors is None else use_safetensors
-        super().save_params(f_params, *args, use_safetensors=use, **kwargs)
-
-    def load_params(self, f_params=None, *args, use_safetensors=None, **kwargs):
-        """Load weights that `save_params` has saved.
-
-        Parameters
-        ----------
-        f_params : path or file-like, default=None
-        *args, **kwargs
-            As in skorch.
-        use_safetensors : bool, default=None
-            None: true if only `f_params` is given.
-        """
-        use = _only_weights(args, kwargs) if use_safetensors is None else use_safetensors
-        super().load_params(f_params, *args, use_safetensors=use, **kwargs)
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.non_deterministic = self.random_state is None
         return tags
-
-
-def _only_weights(args, kwargs):
-    return not any(value is not None for value in (*args, *kwargs.values()))
 
 
 def _union(prints, more):
@@ -470,19 +412,3 @@ def _union(prints, more):
     values = np.union1d(old, new)
     counts = [np.searchsorted(h, values, "right") - np.searchsorted(h, values) for h in (old, new)]
     return Fingerprints(np.repeat(values, np.maximum(*counts)))
-
-
-class _Randomness:
-    """Torch's global generators, seeded for a while and then set back."""
-
-    def __init__(self, seed, device):
-        self.seed = seed
-        cuda = torch.device(device).type == "cuda" and torch.cuda.is_available()
-        self._fork = torch.random.fork_rng(devices=range(torch.cuda.device_count()) if cuda else [])
-
-    def __enter__(self):
-        self._fork.__enter__()
-        torch.manual_seed(self.seed)
-
-    def __exit__(self, *error):
-        return self._fork.__exit__(*error)
