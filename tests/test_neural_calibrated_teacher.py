@@ -340,7 +340,8 @@ def test_with_retained_rows(noisy):
     sizes = [stats.get("size") for stats in net.unlearning_history_]
     n_alone = sum(size is not None for size in sizes)
     assert None not in sizes[:n_alone]  # along the curvature first
-    assert 0 < len(sizes) - n_alone <= -(-kept.sum() // 64)  # then one pass at most
+    # then passes over the rows that remain, two at most after a fit of 50 epochs
+    assert 0 < len(sizes) - n_alone <= 2 * -(-kept.sum() // 64)
 
 
 def test_whole_class(clean):

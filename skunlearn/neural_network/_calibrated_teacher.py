@@ -19,9 +19,8 @@ from skunlearn.neural_network._unlearner import (
 
 _FEWEST = 10  # unseen rows without which there is no level to aim at
 _CHUNK = 1024  # forget rows in one pass
-_LOOK = 25  # steps between two looks at all forget rows, with retained rows
-_PASSES = 1  # over the retained rows at most: where they are few, more is much of a fit
-_PATIENCE, _GAIN = 4, 0.9  # a loss that fell by less than a tenth in four looks has settled
+_EPOCHS_PER_PASS = 20  # of the fit: passes over the retained rows take a tenth of its time at most
+_GAIN = 0.9  # a loss that fell by less than a tenth has hardly fallen
 _DECAY = 0.8  # of the size of steps, where one has not gained a tenth
 _SMALL = 1 / 30  # steps of less than this share of the first have settled
 
@@ -42,14 +41,14 @@ class CalibratedTeacher(Unlearner):
         nats, or for regression in root mean square residuals of unseen rows. It shrinks where
         the loss hardly falls.
     tol : float, default=0.05
-        Stop once the loss, the divergence from the targets, is this share of what it was; or once
-        it has settled.
+        Stop going along the curvature once the loss, the divergence from the targets, is this share
+        of what it was; or once it has settled.
     max_steps : int, default=60
         Along the curvature.
     lr : float, default=0.0003
         Learning rate of Adam, with retained rows.
-    max_steps_retain : int, default=300
-        With retained rows, of which no more than one pass is made.
+    max_steps_retain : int, default=150
+        With retained rows, and no more passes over them than one for each 20 epochs of the fit.
     batch_size : int, default=64
         Forget rows, and as many retained ones, in a step with retained rows.
     significance : float, default=0.05
@@ -121,7 +120,7 @@ class CalibratedTeacher(Unlearner):
         tol=0.05,
         max_steps=60,
         lr=0.0003,
-        max_steps_retain=300,
+        max_steps_retain=150,
         batch_size=64,
         significance=0.05,
     ):
@@ -211,24 +210,21 @@ class CalibratedTeacher(Unlearner):
 
     def _with_retained(self, task, teacher):
         """Go along the curvature where it was kept; then Adam on forget rows and retained ones."""
-        net, forget = task.net, task.forget
-        losses = [float(teacher.loss(net.all_outputs(forget.X)))]
         if Curvature.name in task.kept:  # Adam alone starts with steps that cost other rows much
             self._along_curvature(task, teacher)
+        net, forget = task.net, task.forget
         optimizer = make_optimizer("adam", net.module.parameters(), self.lr)
         remaining = task.retain.forever(self.batch_size, task.generator)
-        most = min(self.max_steps_retain, _PASSES * -(-len(task.retain) // self.batch_size))
-        for i in range(1, most + 1):
+        n_batches = -(-len(task.retain) // self.batch_size)
+        most = n_batches * max(1, task.n_epochs // _EPOCHS_PER_PASS)
+        for _ in range(min(most, self.max_steps_retain)):
             rows = torch.randperm(len(forget), generator=task.generator)[: self.batch_size]
             rows = rows.to(net.device)
             loss = teacher.loss(net.outputs(forget.X[rows]), rows)
             batch = next(remaining)
-            take_step(optimizer, loss + net.loss(net.outputs(batch.X), batch.y))
-            task.record(loss=loss.detach())
-            if i % _LOOK == 0:
-                losses.append(float(teacher.loss(net.all_outputs(forget.X))))
-                if _done(losses, self.tol):
-                    break
+            kept = net.loss(net.outputs(batch.X), batch.y)
+            take_step(optimizer, loss + kept)
+            task.record(loss=loss.detach(), retain_loss=kept.detach())
 
 
 def _pull(task, teacher):
@@ -247,11 +243,3 @@ def _pull(task, teacher):
 def _move(direction, size):
     for parameter, change in direction.items():
         parameter.add_(change, alpha=size)
-
-
-def _done(losses, tol):
-    """Whether a falling loss is small beside the first, or has stopped falling."""
-    recent = losses[-_PATIENCE - 1 :]
-    return losses[-1] <= tol * losses[0] or (
-        len(recent) > _PATIENCE and recent[-1] > _GAIN * recent[0]
-    )

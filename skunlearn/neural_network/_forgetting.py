@@ -133,6 +133,7 @@ class Forgetting:
             generator=generator,
             batch_size=net.batch_size,
             lr=net.lr,
+            n_epochs=len(net.history_ or ()),
             trained=trained,
             verbose=net.verbose,
             fit_again=self._fit_again,

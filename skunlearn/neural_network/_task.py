@@ -38,6 +38,8 @@ class UnlearningTask:
         Of the net.
     lr : float
         Of the net.
+    n_epochs : int
+        Of the fit; 0 where that is not known.
     trained : Tensor of shape (m,), bool
         Which forget rows the weights were learned from; the others were held out.
     verbose : int, default=0
@@ -55,6 +57,7 @@ class UnlearningTask:
     generator: torch.Generator
     batch_size: int
     lr: float
+    n_epochs: int
     trained: torch.Tensor
     verbose: int = 0
     history: list = dataclasses.field(default_factory=list)
