@@ -34,6 +34,7 @@ from skunlearn.neural_network._levels import (
 from skunlearn.neural_network._reference import Reference, margins
 from skunlearn.neural_network._selection import part_shift
 from skunlearn.neural_network._side_model import SideModel
+from skunlearn.neural_network._teacher import other_classes
 from skunlearn.neural_network._unseen import unseen_like_forgotten
 from skunlearn.neural_network._view import NetView, Rows
 
@@ -210,6 +211,14 @@ def test_single_row_gets_the_level_of_its_rank():
     for z in (-2.0, 0.0, 2.0):
         level = class_levels(unseen, reference, 0, np.array([6 + z]), np.array([z]), 1.0, 1.0)
         assert level == pytest.approx(z, abs=0.4)
+
+
+def test_other_classes_share_as_the_net_says_moved_towards_the_side_model():
+    logits, side = np.log([[0.5, 0.3, 0.2]]), np.array([[0.9, 0.1, 0.6]])
+    found = other_classes(logits, side, np.array([0]))
+    assert found[0, 0] == 0
+    assert found.sum() == pytest.approx(1)
+    assert found[0, 1] / found[0, 2] == pytest.approx(0.3 / 0.2 * np.exp(4 * (0.1 - 0.6)))
 
 
 def test_mid_ranks_and_weighted_quantiles():

@@ -80,7 +80,7 @@ class ClassTeacher:
             if retained > _PART:
                 levels[held[rows]] = phi[rows][held[rows]]
             p_own[rows] = expit(levels)
-        targets = (1 - p_own)[:, None] * _others(outputs.double().cpu().numpy(), side, codes)
+        targets = (1 - p_own)[:, None] * other_classes(outputs.double().cpu().numpy(), side, codes)
         targets[np.arange(len(codes)), codes] = p_own
         self.targets = torch.as_tensor(targets, dtype=outputs.dtype, device=outputs.device)
 
@@ -132,7 +132,7 @@ class NumberTeacher:
         return ((outputs - self.targets[rows]) / self.scale).square().mean() / 2
 
 
-def _others(logits, side, codes):
+def other_classes(logits, side, codes):
     """Proportions of the classes that a row does not belong to."""
     scores = logits + _SIDE * side
     scores[np.arange(len(codes)), codes] = -np.inf
