@@ -98,11 +98,11 @@ class MarginalInformation(IterativeUnlearner):
     >>> from sklearn.datasets import load_digits
     >>> from skunlearn.neural_network import MarginalInformation, NeuralNetClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> unlearner = MarginalInformation(n_epochs=2, stopping=None)
+    >>> unlearner = MarginalInformation(n_epochs=3, stopping=None)
     >>> net = NeuralNetClassifier(unlearner=unlearner, random_state=0).fit(X / 16, y)
     >>> net = net.unlearn(X[:48] / 16, y[:48], X_retain=X[48:] / 16, y_retain=y[48:])
     >>> len(net.unlearning_history_)
-    6
+    3
     """
 
     requires_retain = True
