@@ -45,7 +45,13 @@ from skunlearn.neural_network._information import SoftBins, information, plug_in
 from skunlearn.neural_network._marginal_information import _mass_of  # noqa: E402
 from skunlearn.neural_network._view import NetView, Rows  # noqa: E402
 
-PUBLISHED = {"score": "label", "target": "zero", "share": "batch", "stopping": None}
+PUBLISHED = {
+    "score": "label",
+    "target": "zero",
+    "share": "batch",
+    "forget_batch_size": 16,
+    "stopping": None,
+}
 QUICK = {"max_epochs": 4, "lr": 0.005, "hidden_layer_sizes": (16,), "random_state": 0}
 
 

@@ -37,7 +37,7 @@ PUBLISHED = {
     "gamma 3.5, 20 epochs": (15.1, 98.3, 90.1),
 }
 # S' is the predicted label, and its information is driven to zero
-AS_PUBLISHED = {"score": "label", "target": "zero", "share": "batch"}
+AS_PUBLISHED = {"score": "label", "target": "zero", "share": "batch", "forget_batch_size": 16}
 
 
 def methods():

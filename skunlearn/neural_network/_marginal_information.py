@@ -67,9 +67,10 @@ class MarginalInformation(IterativeUnlearner):
 
     Notes
     -----
-    Published: ``MarginalInformation(score="label", target="zero", share="batch", stopping=None)``
-    with γ = 1.5 and 20 epochs, or γ = 3.5 and 5; on another data set these settings gave 26 % where
-    the net trained again has 94 %. What is known of that penalty:
+    Published: ``MarginalInformation(score="label", target="zero", share="batch",
+    forget_batch_size=16, stopping=None)`` with γ = 1.5 and 20 epochs, or γ = 3.5 and 5; on another
+    data set these settings gave 26 % where the net trained again has 94 %. What is known of that
+    penalty:
 
     - With S' = label it sees a shift of labels, not memory. Of a random forget set it is about
       zero before anything is forgotten, and nothing happens but training on.
