@@ -348,9 +348,12 @@ def test_with_retained_rows(noisy):
     assert lost < 1.5
     sizes = [stats.get("size") for stats in net.unlearning_history_]
     n_alone = sum(size is not None for size in sizes)
-    assert None not in sizes[:n_alone]  # along the curvature first
-    # then passes over the rows that remain, two at most after a fit of 50 epochs
-    assert 0 < len(sizes) - n_alone <= 2 * -(-kept.sum() // 64)
+    assert n_alone > 1 and None not in sizes[:n_alone]  # along the curvature first
+    # then two passes over the rows that remain, after a fit of 50 epochs
+    assert len(sizes) - n_alone == 2 * -(-kept.sum() // 64)
+    few = copy.deepcopy(noisy.net).set_params(unlearner=CalibratedTeacher(max_steps_retain=3))
+    few.unlearn(*noisy.forget, X_retain=noisy.X[kept], y_retain=noisy.y[kept])
+    assert len(few.unlearning_history_) == n_alone + 3
 
 
 def test_whole_class(clean):
