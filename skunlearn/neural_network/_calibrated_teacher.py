@@ -42,7 +42,7 @@ class CalibratedTeacher(Unlearner):
         the loss hardly falls.
     tol : float, default=0.05
         Stop going along the curvature once the loss, the divergence from the targets, is this share
-        of what it was; or once it has settled.
+        of what it was, or of log(n_classes) where it was more; or once it has settled.
     max_steps : int, default=60
         Along the curvature.
     lr : float, default=0.0003
@@ -190,12 +190,13 @@ class CalibratedTeacher(Unlearner):
         """Step down the natural gradient, less far wherever the loss has risen; keep the best."""
         net, curvature = task.net, task.kept[Curvature.name]
         size, least = (share * self.step * teacher.scale for share in (1, _SMALL))
-        loss = first = _pull(task, teacher)
+        loss = _pull(task, teacher)
+        enough = self.tol * min(loss, teacher.blind)
         task.record(loss=loss, size=size)
         best, weights = loss, None
         for _ in range(self.max_steps):
             direction, slope = curvature.direction(net.module)
-            if not slope > 0 or loss <= self.tol * first or size < least:
+            if not slope > 0 or loss <= enough or size < least:
                 break
             _move(direction, -size / slope**0.5)
             before, loss = loss, _pull(task, teacher)

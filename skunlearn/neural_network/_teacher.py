@@ -36,6 +36,8 @@ class ClassTeacher:
     targets : Tensor of shape (m, n_classes)
     scale : float
         Of the outputs: 1, logits are in nats.
+    blind : float
+        Loss of who knows nothing of the rows, in nats.
     p_memorised : float
         See `memorised`.
     p_typical : float
@@ -49,6 +51,7 @@ class ClassTeacher:
 
     def __init__(self, task):
         outputs = task.net.all_outputs(task.forget.X)
+        self.blind = np.log(outputs.shape[1])
         codes = task.forget.y.cpu().numpy()
         held = ~task.trained.cpu().numpy()
         phi = task.net.phi(outputs, task.forget.y).double().cpu().numpy()
@@ -103,11 +106,14 @@ class NumberTeacher:
     targets : Tensor of shape (m, n_outputs)
     scale : float
         Of the outputs: the root mean square residual of unseen rows.
+    blind : float
+        Loss at a distance of the scale.
     p_memorised, p_typical : float
         As for classes.
     """
 
     part_of_class = False
+    blind = 0.5
 
     def __init__(self, task):
         outputs = task.net.all_outputs(task.forget.X).double().cpu().numpy()
