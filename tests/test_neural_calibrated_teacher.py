@@ -359,6 +359,8 @@ def test_with_retained_rows(noisy):
 def test_whole_class(clean):
     gone = clean.y == 3
     net = copy.deepcopy(clean.net).unlearn(clean.X[gone], clean.y[gone])
+    losses = [stats["loss"] for stats in net.unlearning_history_]
+    assert min(losses) <= 0.05 * np.log(10) < 0.05 * losses[0]  # of a blind guess, not of the first
     test = clean.y_test == 3
     assert clean.net.score(clean.X_test[test], clean.y_test[test]) > 0.85
     assert net.score(clean.X[gone], clean.y[gone]) < 0.1
