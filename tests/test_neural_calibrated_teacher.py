@@ -18,6 +18,7 @@ from skunlearn.neural_network import (
     NeuralNetClassifier,
     NeuralNetRegressor,
     Unlearner,
+    _calibrated_teacher,
     _selection,
 )
 from skunlearn.neural_network._calibration import Calibration
@@ -35,6 +36,7 @@ from skunlearn.neural_network._reference import Reference, margins
 from skunlearn.neural_network._selection import part_shift
 from skunlearn.neural_network._side_model import SideModel
 from skunlearn.neural_network._teacher import other_classes
+from skunlearn.neural_network._unlearner import take_step
 from skunlearn.neural_network._unseen import unseen_like_forgotten
 from skunlearn.neural_network._view import NetView, Rows
 
@@ -196,6 +198,8 @@ def test_levels_are_those_of_unseen_rows_and_never_above():
     phi = 6 + 2 * rows
     levels = class_levels(unseen, reference, 1, phi, rows, 1.0, 1.0)
     assert (levels <= phi).all()
+    badly = class_levels(unseen, reference, 1, rows - 5, rows, 1.0, 1.0)
+    np.testing.assert_array_equal(badly, rows - 5)  # no row is taught to be known better
     assert abs(levels.mean() - 3) < 0.3  # where rows that were learned are at 6
     assert abs(levels.std() - 2) < 0.3  # as far apart as those of unseen rows
     assert np.corrcoef(levels, rows)[0, 1] > 0.97  # in the order of how well they are known
@@ -354,6 +358,21 @@ def test_with_retained_rows(noisy):
     few = copy.deepcopy(noisy.net).set_params(unlearner=CalibratedTeacher(max_steps_retain=3))
     few.unlearn(*noisy.forget, X_retain=noisy.X[kept], y_retain=noisy.y[kept])
     assert len(few.unlearning_history_) == n_alone + 3
+
+
+def test_with_retained_rows_both_are_learned_from(noisy, monkeypatch):
+    totals = []
+
+    def spy(optimizer, loss):
+        totals.append(float(loss.detach()))
+        return take_step(optimizer, loss)
+
+    monkeypatch.setattr(_calibrated_teacher, "take_step", spy)
+    net, kept = copy.deepcopy(noisy.net), ~noisy.gone
+    net.unlearn(*noisy.forget, X_retain=noisy.X[kept], y_retain=noisy.y[kept])
+    found = net.unlearning_history_[-len(totals) :]
+    assert min(min(stats["loss"], stats["retain_loss"]) for stats in found) > 0
+    np.testing.assert_allclose(totals, [s["loss"] + s["retain_loss"] for s in found], rtol=1e-5)
 
 
 def test_whole_class(clean):

@@ -68,16 +68,16 @@ class MarginalInformation(IterativeUnlearner):
     Notes
     -----
     Published: ``MarginalInformation(score="label", target="zero", share="batch",
-    forget_batch_size=16, stopping=None)`` with γ = 1.5 and 20 epochs, or γ = 3.5 and 5; on another
-    data set these settings gave 26 % where the net trained again has 94 %. What is known of that
-    penalty:
+    forget_batch_size=16, stopping=None)`` with γ = 1.5 and 20 epochs, or γ = 3.5 and 5; on MNIST,
+    75 % of the 3s, these leave 60 % and 24 % where the net trained again has 92 %
+    (``benchmarks/neural/xu_strohmer_table.py``). What is known of that penalty:
 
     - With S' = label it sees a shift of labels, not memory. Of a random forget set it is about
       zero before anything is forgotten, and nothing happens but training on.
     - It is of order ½π(1 - π)ρ²χ² in the share ρ of forget rows: 5e-8 nats for one row in 5000. A
       small value certifies nothing; "balanced" does away with ρ.
     - Forget rows that are part of a class differ from retained rows even for a net that never saw
-      them (.045 nats on MNIST): driving Î to zero forgets too much. That is what the targets
+      them: driving Î to zero forgets too much. That is what the targets
       "level" and "law" are for. "level" leaves open to which side forget rows may differ: on digits
       it worked with S' = label, and with S' = margin it made the forget rows more certain instead.
       So "law" is the default.
